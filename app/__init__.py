@@ -1,0 +1,1 @@
+"""Openbell: job control for market-data pipelines. The folders are the journey of a run (docs/architecture.md)."""

@@ -1,0 +1,108 @@
+"""The lake as the run process sees it: the guest library provides it, the runner calls it, ops use it."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, NotRequired, Protocol, TypedDict
+
+from app.definitions.dataset import Dataset
+
+
+class FileFacts(TypedDict):
+    """One immutable file of a dataset. `path` is relative to the lake's folder; `partition` is `2026-11`, or ``all``."""
+
+    dataset: str
+    partition: str
+    path: str
+    rows: int
+    bytes: int
+    min_date: str | None
+    max_date: str | None
+
+
+class StagedFile(FileFacts):
+    """A file that a run wrote and nobody names yet. `base` is the path it was built from and replaces, if any."""
+
+    base: str | None
+
+
+class DatasetState(TypedDict):
+    """A dataset in one snapshot."""
+
+    version: int
+    rows: int
+    quality: NotRequired[float | None]
+    facts: dict[str, Any]
+    files: list[FileFacts]
+
+
+class SnapshotState(TypedDict):
+    """A whole snapshot: every dataset with its files. Number 0 is the empty lake."""
+
+    snapshot: int
+    published_at: str
+    datasets: dict[str, DatasetState]
+
+
+class Publication(TypedDict):
+    """What a publishing step asks to be named: the staged files, and per dataset its quality and facts."""
+
+    files: list[StagedFile]
+    datasets: dict[str, dict[str, Any]]
+
+
+class LakeHost(Protocol):
+    """What the service answers the lake, over the run process's pipe."""
+
+    @property
+    def folder(self) -> Path:
+        """The data dir's `lake` folder; `views` and `current` stand beside it."""
+
+    def snapshot(self) -> SnapshotState:
+        """The run's base snapshot."""
+
+
+class Lake(Protocol):
+    """One run's view of the lake: its base snapshot plus what it staged."""
+
+    def restore(self, staged: Sequence[StagedFile]) -> None:
+        """Take up what finished steps of this run staged, on resume."""
+
+    def load(self, reference: Dataset, form: Literal["pandas", "arrow"]) -> Any:
+        """The referenced dataset as a frame."""
+
+    def read(
+        self,
+        dataset: str,
+        *,
+        columns: Sequence[str] | None = None,
+        start: date | None = None,
+        end: date | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> Any:
+        """Rows of the dataset as this run sees it, as an Arrow table sorted by its key."""
+
+    def note(self, dataset: str, *, quality: float | None = None, **facts: Any) -> None:
+        """Say something of the dataset's next version: its quality 0..1, and facts such as `adjusted=False`."""
+
+    def stage(self, dataset: str, frame: Any) -> Dataset:
+        """Upsert rows by the dataset's key: write new immutable files over the base's, name them to nobody."""
+
+    def staged(self) -> list[StagedFile]:
+        """Everything staged and not yet published."""
+
+    def publication(self) -> Publication:
+        """What a publishing step is to name now."""
+
+    def published(self, state: SnapshotState) -> None:
+        """The snapshot exists (or already did): it is the base from here on; make its view, move `current`."""
+
+    def rebase(self, state: SnapshotState) -> None:
+        """The comparison was lost: carry what was staged over to the newer snapshot."""
+
+
+class LakeFactory(Protocol):
+    """How the guest library makes a lake for one run (or for the catch-up at start)."""
+
+    def __call__(self, host: LakeHost) -> Lake:
+        """A lake over that host."""

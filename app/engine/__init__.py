@@ -1,0 +1,1 @@
+"""What IS HAPPENING: claims runs, executes them in child processes, watches leases. Knows no HTTP."""
