@@ -1,0 +1,46 @@
+"""Scores: a weighted mean of standardised factors across the whole universe of a trade date."""
+
+from app.stocks.dictionary.market import ORDER_BOOK_ID, TRADE_DATE
+from app.stocks.schema import Column, Spec
+
+FACTORS = (
+    "momentum_20d",
+    "volatility_20d",
+    "rsi14",
+    "volume_ratio_5d",
+    "macd_hist_ratio",
+    "earnings_yield",
+    "book_yield",
+    "turnover_rate",
+    "sales_yield",
+    "roe_ttm",
+    "log_market_cap",
+)
+"""What weights may name. macd_hist_ratio is macd_hist / back-adjusted close; turnover_rate comes from the bars."""
+
+SCORES = Spec(
+    "scores",
+    "Scores of the universe of every trade date",
+    "综合评分",
+    key=("order_book_id", "trade_date"),
+    columns=(
+        ORDER_BOOK_ID,
+        TRADE_DATE,
+        Column("score", "float", "0..100", "percentile of total on that date, ties share the mean", "综合评分"),
+        Column("total", "float", "", "weighted mean of the factors' z-scores", "加权总分", "sum(contrib_*)"),
+        Column("rank", "integer", "", "1 is the best total of the date, ties share the best", "排名"),
+        Column("factors", "integer", "", "how many factors exist; no score below min_factors", "有效因子数", nullable=False),
+        Column("usable_from", "date", "", "next session (T+1); null past the calendar", "可用日期"),
+        *(
+            Column(
+                f"contrib_{name}",
+                "float",
+                "",
+                f"what {name} adds to total",
+                f"{name}的贡献",
+                "weight x z / sum(|weights| present)",
+            )
+            for name in FACTORS
+        ),
+    ),
+)
