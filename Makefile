@@ -10,7 +10,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 # Without byte code a start takes two to three times as long, and some environments tell Python to leave none.
 COMPILE := $(PYTHON) -m compileall -q -j 0
-LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet
 
 .PHONY: help run test test-fast check fmt migrate lock clean
 
@@ -41,8 +41,9 @@ migrate: $(INSTALLED) ## Bring the database to the newest schema (SQLite does so
 	$(BIN)/openbell db migrate
 
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
-	$(LOCK) --upgrade --output-file requirements.lock
-	$(LOCK) --upgrade --group dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	$(LOCK) --group build --output-file requirements-build.lock
 
 clean: ## Remove the environment and all caches; the data in var/ stays
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
