@@ -1,0 +1,52 @@
+"""The catalogue as rows: what the ops of each code version are, so that it is known before the first child speaks."""
+
+import hashlib
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from app import clock
+from app.definitions.catalogue import BrokenModule, Catalogue, OpSpec, QuerySpec
+from app.store.columns import json_text
+from app.store.tables import catalogue
+
+_KEPT = 8
+"""Code versions whose catalogue is kept."""
+
+
+def digest(found: Catalogue) -> str:
+    """What tells two workers with other code apart."""
+    return hashlib.sha256(json_text(found.model_dump(mode="json", exclude={"documents"})).encode()).hexdigest()[:16]
+
+
+def save(connection: Connection, found: Catalogue) -> str:
+    """Store the catalogue and make it the current one; answers its digest."""
+    key, now = digest(found), clock.now()
+    if connection.execute(update(catalogue).where(catalogue.c.digest == key).values(seen_at=now)).rowcount:
+        return key
+    specs: list[tuple[str, str, str | None, OpSpec | QuerySpec | BrokenModule]] = [
+        *(("op", spec.name, spec.code_version, spec) for spec in found.ops),
+        *(("query", query.name, None, query) for query in found.queries),
+        *(("module", broken.module, None, broken) for broken in found.broken),
+    ]
+    rows = [
+        {"digest": key, "kind": kind, "name": name, "code_version": version, "spec": spec.model_dump(mode="json"), "seen_at": now}
+        for kind, name, version, spec in specs
+    ]
+    if rows:
+        connection.execute(insert(catalogue), rows)
+    newest = select(catalogue.c.digest).group_by(catalogue.c.digest)
+    kept = connection.execute(newest.order_by(func.max(catalogue.c.seen_at).desc()).limit(_KEPT)).scalars().all()
+    connection.execute(delete(catalogue).where(catalogue.c.digest.not_in(kept)))
+    return key
+
+
+def current(connection: Connection) -> Catalogue | None:
+    """The catalogue that was seen last; None before the first."""
+    newest = select(catalogue.c.digest).order_by(catalogue.c.seen_at.desc()).limit(1).scalar_subquery()
+    rows = connection.execute(
+        select(catalogue.c.kind, catalogue.c.spec).where(catalogue.c.digest == newest).order_by(catalogue.c.name)
+    ).all()
+    if not rows:
+        return None
+    specs = {kind: [row.spec for row in rows if row.kind == kind] for kind in ("op", "query", "module")}
+    return Catalogue.model_validate({"ops": specs["op"], "queries": specs["query"], "broken": specs["module"]})

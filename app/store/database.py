@@ -1,0 +1,93 @@
+"""The service's database: reads on sessions of their own, writes through one door, changes told after each commit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from app.errors import Unavailable
+from app.store import sqlite
+from app.store.changes import Changes
+from app.store.lane import WriterLane
+
+T = TypeVar("T")
+
+READERS = 20
+_TRIES = 3
+_SERIALISATION = ("40001", "40P01")
+"""PostgreSQL's serialization_failure and deadlock_detected: the whole transaction is tried again."""
+
+
+class Database:
+    """One database, opened once per process. `write` answers after the commit; a failed write changes nothing."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.changes = Changes()
+        self.engine = sqlite.engine(url, READERS) if self.is_sqlite else _postgresql(url)
+        self._lane = WriterLane(self.engine, self.changes.notify) if self.is_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only transaction: one consistent view for the block."""
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise Unavailable("The database cannot be reached.", hint=str(error.orig)) from error
+        with connection:
+            if self.is_sqlite:
+                connection = connection.execution_options(**{sqlite.READ_ONLY: True})
+            with connection.begin():
+                yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run the work in a transaction and answer its result after the commit.
+
+        The work may run more than once (PostgreSQL, after a serialisation failure), so it must do nothing but SQL.
+        """
+        if self._lane is not None:
+            return self._lane.write(work)  # type: ignore[no-any-return]
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._own_transaction(work)
+            except DBAPIError as error:
+                if not left or getattr(error.orig, "sqlstate", None) not in _SERIALISATION:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Finish the accepted writes and let go of every connection."""
+        if self._lane is not None:
+            self._lane.close()
+        self.engine.dispose()
+
+    def _own_transaction(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.connect() as connection:
+            connection.info["topics"] = topics = set[str]()
+            with connection.begin():
+                result = work(connection)
+        self.changes.notify(topics)
+        return result
+
+
+def touch(connection: Connection, *topics: str) -> None:
+    """Say that these topics change when the transaction commits."""
+    connection.info.setdefault("topics", set()).update(topics)
+
+
+def _postgresql(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        pool_size=READERS,
+        max_overflow=4,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=10000"},
+    )

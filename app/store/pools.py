@@ -1,0 +1,98 @@
+"""Limits: a pool is rows that runs hold. `job:<name>` is a job's own; the others have names of the user's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from app.errors import InUse, NotFound
+from app.store.changes import QUEUE
+from app.store.database import touch
+from app.store.tables import pools, slots
+
+JOB = "job:"
+
+
+def job_pool(job: str) -> str:
+    """The pool that limits one job."""
+    return JOB + job
+
+
+def resize(connection: Connection, name: str, size: int, *, description: str | None = None) -> None:
+    """Make the pool, or give it another size. Slots above a smaller size go when their runs let go of them."""
+    known = connection.execute(select(pools.c.size).where(pools.c.name == name)).scalar()
+    if known is None:
+        connection.execute(insert(pools).values(name=name, size=size, description=description))
+    else:
+        values = {"size": size} if description is None else {"size": size, "description": description}
+        connection.execute(update(pools).where(pools.c.name == name).values(values))
+    numbers = set(connection.execute(select(slots.c.n).where(slots.c.pool == name)).scalars())
+    job = name.removeprefix(JOB) if name.startswith(JOB) else None
+    if missing := [n for n in range(size) if n not in numbers]:
+        connection.execute(insert(slots), [{"pool": name, "n": n, "job": job} for n in missing])
+    connection.execute(delete(slots).where(slots.c.pool == name, slots.c.n >= size, slots.c.run_id.is_(None)))
+    touch(connection, QUEUE)
+
+
+def take(connection: Connection, needed: Mapping[str, int], run_id: str, attempt: int) -> bool:
+    """Hold that many slots of every pool, or none of any.
+
+    Two claimers race for rows, not for a count: on PostgreSQL two counts that do not see each other would both pass.
+    """
+    savepoint = connection.begin_nested()
+    for name in sorted(needed):
+        if not _take(connection, name, needed[name], run_id, attempt):
+            savepoint.rollback()
+            return False
+    savepoint.commit()
+    return True
+
+
+def _take(connection: Connection, name: str, count: int, run_id: str, attempt: int) -> bool:
+    free = (
+        select(slots.c.n)
+        .join(pools, pools.c.name == slots.c.pool)
+        .where(slots.c.pool == name, slots.c.run_id.is_(None), slots.c.n < pools.c.size)
+        .order_by(slots.c.n)
+        .limit(count)
+        .with_for_update(of=slots, skip_locked=True)
+    )
+    numbers = connection.execute(free).scalars().all()
+    if len(numbers) < count:
+        return False
+    connection.execute(update(slots).where(slots.c.pool == name, slots.c.n.in_(numbers)).values(run_id=run_id, attempt=attempt))
+    return True
+
+
+def free(connection: Connection, run_id: str) -> None:
+    """Let go of everything the run holds; slots above their pool's size vanish."""
+    held = slots.c.run_id == run_id
+    too_many = select(pools.c.size).where(pools.c.name == slots.c.pool).scalar_subquery() <= slots.c.n
+    connection.execute(delete(slots).where(held, too_many))
+    connection.execute(update(slots).where(held).values(run_id=None, attempt=None))
+    touch(connection, QUEUE)
+
+
+def drop(connection: Connection, name: str) -> None:
+    """Remove the pool. Raises NotFound, or InUse while a run holds a slot of it."""
+    get(connection, name)
+    if connection.execute(select(slots.c.run_id).where(slots.c.pool == name, slots.c.run_id.is_not(None))).first():
+        raise InUse(f"The pool {name!r} is held by a run.", hint="Wait for the run, or make the pool's size 0.")
+    connection.execute(delete(slots).where(slots.c.pool == name))
+    connection.execute(delete(pools).where(pools.c.name == name))
+
+
+def get(connection: Connection, name: str) -> dict[str, Any]:
+    """One pool: name, size, held, description."""
+    for pool in all_named(connection):
+        if pool["name"] == name:
+            return pool
+    raise NotFound(f"There is no pool {name!r}.")
+
+
+def all_named(connection: Connection) -> list[dict[str, Any]]:
+    """Every pool but the jobs' own."""
+    held = select(func.count()).where(slots.c.pool == pools.c.name, slots.c.run_id.is_not(None)).scalar_subquery()
+    query = select(pools.c.name, pools.c.size, held.label("held"), pools.c.description).order_by(pools.c.name)
+    rows = connection.execute(query.where(pools.c.name.not_like(JOB + "%"))).mappings()
+    return [dict(row) for row in rows]

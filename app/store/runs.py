@@ -1,0 +1,208 @@
+"""A run from its acceptance to the mark that it is to stop: enqueue, find, list, cancel, and a new run that retries one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from uuid_utils import uuid7
+
+from app import clock
+from app.errors import NotFound
+from app.store import pools, transitions
+from app.store.changes import QUEUE, run_topic
+from app.store.database import touch
+from app.store.status import PRIORITY_SECONDS, RunStatus, StepStatus
+from app.store.tables import run_tags, runs, steps
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What a run is accepted with. `nodes` are (node, op) in an order that respects the edges."""
+
+    job: str
+    job_version: int
+    pipeline: str
+    pipeline_version: int
+    nodes: Sequence[tuple[str, str]]
+    params: dict[str, Any]
+    tags: dict[str, str]
+    priority: int
+    trade_date: date | None
+    cause_type: str
+    pools: dict[str, int]
+    code_versions: dict[str, str]
+    cause_name: str | None = None
+    retry: dict[str, Any] | None = None
+    timeout_seconds: int | None = None
+    memory_limit_bytes: int | None = None
+    note: str | None = None
+    retry_of: str | None = None
+    due_at: datetime | None = None
+    reused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Rows of finished steps that a retry takes over, by node."""
+
+
+def enqueue(connection: Connection, new: NewRun) -> str:
+    """Accept a run; answers its id. Durable once the transaction commits."""
+    now = clock.now()
+    run_id = str(uuid7())
+    connection.execute(
+        insert(runs).values(
+            id=run_id,
+            job=new.job,
+            job_version=new.job_version,
+            pipeline=new.pipeline,
+            pipeline_version=new.pipeline_version,
+            status=RunStatus.queued,
+            params=new.params,
+            tags=new.tags,
+            priority=new.priority,
+            trade_date=new.trade_date,
+            cause_type=new.cause_type,
+            cause_name=new.cause_name,
+            retry_of=new.retry_of,
+            note=new.note,
+            attempt=0,
+            failures=0,
+            crash_count=0,
+            retry=new.retry,
+            timeout_seconds=new.timeout_seconds,
+            memory_limit_bytes=new.memory_limit_bytes,
+            pools={pools.job_pool(new.job): 1, **new.pools},
+            code_versions=new.code_versions,
+            queued_at=now,
+            due_at=new.due_at or now,
+            # Ageing by a constant: the order never has to be computed anew, so an index can hold it.
+            rank_at=now - timedelta(seconds=new.priority * PRIORITY_SECONDS),
+        )
+    )
+    if new.tags:
+        connection.execute(insert(run_tags), [{"run_id": run_id, "key": key, "value": value} for key, value in new.tags.items()])
+    connection.execute(insert(steps), [_step(run_id, new, position) for position in range(len(new.nodes))])
+    transitions.add(connection, [{"subject": "run", "name": run_id, "job": new.job, "to_status": RunStatus.queued}])
+    touch(connection, QUEUE, run_topic(run_id))
+    return run_id
+
+
+def _step(run_id: str, new: NewRun, position: int) -> dict[str, Any]:
+    node, op = new.nodes[position]
+    row = {
+        "run_id": run_id,
+        "node": node,
+        "position": position,
+        "op": op,
+        "status": StepStatus.pending,
+        "attempt": 0,
+        "failures": 0,
+        "run_attempt": 0,
+        "started_at": None,
+        "finished_at": None,
+        "metrics": None,
+        "outputs": None,
+        "staged": None,
+    }
+    return {**row, **new.reused.get(node, {})}
+
+
+def queued(connection: Connection) -> int:
+    """How many runs wait."""
+    return connection.execute(select(func.count()).where(runs.c.status == RunStatus.queued)).scalar_one()
+
+
+def get(connection: Connection, run_id: str) -> RowMapping:
+    """A run's row. Raises NotFound."""
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no run {run_id!r}.")
+    return row
+
+
+def status(connection: Connection, run_id: str) -> RunStatus:
+    """A run's status alone. Raises NotFound."""
+    found = connection.execute(select(runs.c.status).where(runs.c.id == run_id)).scalar()
+    if found is None:
+        raise NotFound(f"There is no run {run_id!r}.")
+    return RunStatus(found)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which runs a list shows; all that is given must hold. `since` and `until` are about `queued_at`."""
+
+    job: str | None = None
+    status: str | None = None
+    tag: tuple[str, str] | None = None
+    trade_date: date | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def page(connection: Connection, wanted: Filter, before: str | None, limit: int) -> Sequence[RowMapping]:
+    """Runs older than the id `before`, newest first."""
+    query = _filtered(select(runs), wanted)
+    if before is not None:
+        query = query.where(runs.c.id < before)
+    return connection.execute(query.order_by(runs.c.id.desc()).limit(limit)).mappings().all()
+
+
+def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
+    if wanted.job is not None:
+        query = query.where(runs.c.job == wanted.job)
+    if wanted.status is not None:
+        query = query.where(runs.c.status == wanted.status)
+    if wanted.trade_date is not None:
+        query = query.where(runs.c.trade_date == wanted.trade_date)
+    if wanted.since is not None:
+        query = query.where(runs.c.queued_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(runs.c.queued_at < wanted.until)
+    if wanted.tag is not None:
+        key, value = wanted.tag
+        query = query.join(run_tags, run_tags.c.run_id == runs.c.id).where(run_tags.c.key == key, run_tags.c.value == value)
+    return query
+
+
+def steps_of(connection: Connection, run_ids: Sequence[str]) -> Sequence[RowMapping]:
+    """The steps of these runs, in their pipelines' order."""
+    query = select(steps).where(steps.c.run_id.in_(run_ids)).order_by(steps.c.run_id, steps.c.position)
+    return connection.execute(query).mappings().all()
+
+
+def request_cancel(connection: Connection, run_id: str) -> RunStatus:
+    """Mark the run as asked to stop; a queued one is cancelled at once. Answers its status now. Raises NotFound.
+
+    A final run stays what it is: the ending is what happened.
+    """
+    now = clock.now()
+    row = connection.execute(select(runs).where(runs.c.id == run_id).with_for_update()).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no run {run_id!r}.")
+    current = RunStatus(row["status"])
+    if current.is_final:
+        return current
+    marked = update(runs).where(runs.c.id == run_id, runs.c.cancel_requested_at.is_(None))
+    connection.execute(marked.values(cancel_requested_at=now))
+    touch(connection, run_topic(run_id), QUEUE)
+    if current is RunStatus.running:
+        return current
+    cancel_queued(connection, run_id, row["job"], now)
+    return RunStatus.cancelled
+
+
+def cancel_queued(connection: Connection, run_id: str, job: str, now: datetime) -> None:
+    """End a queued run that nobody claimed."""
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.status == RunStatus.queued)
+        .values(status=RunStatus.cancelled, reason="cancelled", finished_at=now)
+    )
+    unfinished = (StepStatus.pending, StepStatus.running)
+    connection.execute(
+        update(steps)
+        .where(steps.c.run_id == run_id, steps.c.status.in_(unfinished))
+        .values(status=StepStatus.cancelled, finished_at=now)
+    )
+    row = {"subject": "run", "name": run_id, "job": job, "from_status": RunStatus.queued, "to_status": RunStatus.cancelled}
+    transitions.add(connection, [row])

@@ -1,0 +1,51 @@
+"""The rows, by noun. CHECKs refuse what must not be; names are fixed so that migrations are stable."""
+
+from app.store.tables.definitions import calendars, catalogue, definitions, sessions, versions
+from app.store.tables.lake import (
+    dataset_files,
+    dataset_versions,
+    files,
+    lake,
+    run_datasets,
+    snapshots,
+)
+from app.store.tables.metadata import metadata
+from app.store.tables.people import api_keys, audit, idempotency
+from app.store.tables.runs import (
+    logs,
+    pools,
+    run_tags,
+    runs,
+    slots,
+    step_attempts,
+    steps,
+    transitions,
+    workers,
+)
+
+__all__ = [
+    "api_keys",
+    "audit",
+    "calendars",
+    "catalogue",
+    "dataset_files",
+    "dataset_versions",
+    "definitions",
+    "files",
+    "idempotency",
+    "lake",
+    "logs",
+    "metadata",
+    "pools",
+    "run_datasets",
+    "run_tags",
+    "runs",
+    "sessions",
+    "slots",
+    "snapshots",
+    "step_attempts",
+    "steps",
+    "transitions",
+    "versions",
+    "workers",
+]

@@ -1,0 +1,74 @@
+"""What can run, as rows: versioned documents of every kind, the catalogue, the calendars."""
+
+from sqlalchemy import Column, Date, ForeignKeyConstraint, Index, Integer, Table, Text
+
+from app.store.columns import Json
+from app.store.tables.metadata import instant, metadata, one_of, text
+
+KINDS = ("pipeline", "job", "schedule", "trigger")
+MANAGED_BY = ("catalog", "api", "file")
+
+# One idea behind pipelines, jobs, schedules and triggers: a named document with immutable versions.
+definitions = Table(
+    "definitions",
+    metadata,
+    text("kind", primary_key=True),
+    text("name", primary_key=True),
+    Column("version", Integer, nullable=False),
+    text("uses", nullable=True),  # a job's pipeline; a schedule's or trigger's job
+    text("managed_by"),
+    text("shipped_hash", nullable=True),  # of the document that a start planted last
+    instant("created_at"),
+    instant("updated_at"),
+    instant("paused_at", nullable=True),
+    instant("deleted_at", nullable=True),
+    instant("planned_until", nullable=True),  # a schedule's: firings up to here have been decided
+    one_of("kind", KINDS),
+    one_of("managed_by", MANAGED_BY),
+    Index(None, "kind", "uses"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    text("kind", primary_key=True),
+    text("name", primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("document", Json, nullable=False),
+    text("hash"),
+    instant("created_at"),
+    text("created_by"),
+    ForeignKeyConstraint(["kind", "name"], ["definitions.kind", "definitions.name"]),
+)
+
+# A worker's row names the digest of its catalogue; hosts with other code have another digest.
+catalogue = Table(
+    "catalogue",
+    metadata,
+    text("digest", primary_key=True),
+    text("kind", primary_key=True),
+    text("name", primary_key=True),
+    text("code_version", nullable=True),
+    Column("spec", Json, nullable=False),
+    instant("seen_at"),
+    one_of("kind", ("op", "query", "module")),
+    Index(None, "seen_at"),
+)
+
+calendars = Table(
+    "calendars",
+    metadata,
+    text("id", primary_key=True),
+    Column("version", Integer, nullable=False),
+    text("source"),
+    Column("horizon_date", Date, nullable=False),
+    text("hash"),
+    instant("planted_at"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("calendar", Text, primary_key=True),
+    Column("session_date", Date, primary_key=True),
+)

@@ -1,0 +1,43 @@
+"""One append-only row per change of state, in its transaction: what history, streams and audit read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text
+
+from app import clock
+from app.store.changes import TRANSITIONS
+from app.store.database import touch
+from app.store.tables import transitions
+
+
+def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Append transitions; each row has `subject`, `name`, `to_status`, and whatever else is known."""
+    if not rows:
+        return
+    blank = {"node": None, "job": None, "from_status": None, "reason": None, "attempt": None, "worker": None}
+    at = clock.now()
+    connection.execute(insert(transitions), [{"at": at, **blank, **row} for row in rows])
+    touch(connection, TRANSITIONS)
+
+
+def after(connection: Connection, seq: int, limit: int = 500) -> list[dict[str, Any]]:
+    """The transitions behind `seq`, in commit order.
+
+    PostgreSQL gives numbers before commits: a reader stops at the oldest open transaction that took one.
+    """
+    query = select(transitions).where(transitions.c.seq > seq).order_by(transitions.c.seq).limit(limit)
+    if connection.dialect.name == "postgresql":
+        query = query.where(text("transitions.xmin::text::bigint < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+    return [_shown(row) for row in connection.execute(query).mappings()]
+
+
+def newest(connection: Connection) -> int:
+    """The number of the last transition; 0 before the first."""
+    return connection.execute(select(transitions.c.seq).order_by(transitions.c.seq.desc()).limit(1)).scalar() or 0
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    at: datetime = row["at"]
+    return {**row, "at": clock.iso(at)}
