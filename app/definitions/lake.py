@@ -85,6 +85,9 @@ class Lake(Protocol):
     def note(self, dataset: str, *, quality: float | None = None, **facts: Any) -> None:
         """Say something of the dataset's next version: its quality 0..1, and facts such as `adjusted=False`."""
 
+    def facts(self, dataset: str) -> dict[str, Any]:
+        """What was noted of the dataset: this run's notes over the base snapshot's facts; empty for an unknown one."""
+
     def stage(self, dataset: str, frame: Any) -> Dataset:
         """Upsert rows by the dataset's key: write new immutable files over the base's, name them to nobody."""
 
