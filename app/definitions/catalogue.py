@@ -1,5 +1,6 @@
 """The catalogue: what a worker's children found in its op modules, as data that the service keeps."""
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -85,7 +86,7 @@ class Catalogue(BaseModel):
         """The op of that name or alias."""
         return self.by_name.get(name)
 
-    @property
+    @cached_property
     def by_name(self) -> dict[str, OpSpec]:
         """Every name and alias to its op."""
         return {name: spec for spec in self.ops for name in (spec.name, *spec.aliases)}

@@ -13,15 +13,15 @@ Jitter = Literal["none", "full", "plus_minus"]
 class RetryPolicy(BaseModel):
     """`max_retries` further tries, each after `delay` seconds, grown by `backoff` and spread by `jitter`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     max_retries: int = Field(1, ge=0, le=100)
     delay: float = Field(0, ge=0, le=86_400, allow_inf_nan=False)
     backoff: Backoff = "fixed"
     jitter: Jitter = "none"
     max_delay: float = Field(86_400, ge=0, le=7 * 86_400, allow_inf_nan=False)
-    retry_on: tuple[str, ...] = Field((), description="Error classes to retry; empty: all of them.")
-    give_up_on: tuple[str, ...] = Field((), description="Error classes that are never retried.")
+    retry_on: tuple[str, ...] = Field((), strict=False, description="Error classes to retry; empty: all of them.")
+    give_up_on: tuple[str, ...] = Field((), strict=False, description="Error classes that are never retried.")
 
     def allows(self, failures: int, error_classes: tuple[str, ...] = ()) -> bool:
         """Whether a further try is due after that many failures, the last by an error of these classes (its MRO)."""

@@ -1,0 +1,61 @@
+"""Everything that is wrong with one document, collected so that its author is told all of it at once."""
+
+from collections.abc import Iterable
+
+from app.definitions.names import suggestion
+from app.errors import Fault, Invalid
+
+Path = tuple[str | int, ...]
+"""Where in a document: keys and indexes from its root."""
+
+FAULTS_LIMIT = 1000
+# A suggestion compares with every known name: without a bound one document could buy minutes of processor time.
+SUGGESTIONS_LIMIT = 50
+
+
+def pointer(path: Path) -> str:
+    """The path as a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def shown(value: object) -> str:
+    """The value as an error message may quote it: short."""
+    text = repr(value) if not isinstance(value, str | list | dict) else repr(value[:60] if isinstance(value, str) else value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class Faults:
+    """The faults of one document, in the order in which they were found."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+        self.beyond = 0
+        self._suggestions = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+    def add(self, path: Path, message: str) -> None:
+        """Note a fault. Past the first thousand they are only counted."""
+        if len(self.found) >= FAULTS_LIMIT:
+            self.beyond += 1
+            return
+        # A lone surrogate that the document brought along could not be written into the answer.
+        where, what = (text.encode("utf-8", "backslashreplace").decode() for text in (pointer(path), message))
+        self.found.append(Fault(where, what))
+
+    def near(self, name: str, known: Iterable[str]) -> str:
+        """`; did you mean 'x'?` for the nearest known name, or nothing."""
+        self._suggestions += 1
+        return suggestion(name, known) if self._suggestions <= SUGGESTIONS_LIMIT else ""
+
+    def pointers(self) -> frozenset[str]:
+        """Where something is wrong already."""
+        return frozenset(fault.pointer for fault in self.found)
+
+    def finish(self, detail: str) -> None:
+        """Raise Invalid with all faults, if there are any."""
+        if self.beyond:
+            self.found.append(Fault("", f"and {self.beyond} more"))
+        if self.found:
+            raise Invalid(detail, faults=self.found)

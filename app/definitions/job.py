@@ -1,0 +1,139 @@
+"""The job: the executable form of a pipeline. A definition, never an execution."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from app.definitions.calendar import SHIPPED, check_calendar
+from app.definitions.faults import Faults, shown
+from app.definitions.params import check_params
+from app.definitions.plain import check_plain
+from app.definitions.retry import RetryPolicy
+from app.definitions.shape import Name, Params, Seconds, Shape, Tags, Text, read
+
+PRIORITIES = {"high": 80, "medium": 50, "low": 20}
+DEFAULT_PRIORITY = PRIORITIES["medium"]
+HIGHEST_PRIORITY = 100
+_PRIORITY_RULE = f"must be 0 to {HIGHEST_PRIORITY}, or {', '.join(PRIORITIES)}"
+
+
+def priority_of(value: object) -> int | None:
+    """A priority as a number, higher first; None for what is none."""
+    if isinstance(value, str):
+        return PRIORITIES.get(value)
+    return value if type(value) is int and 0 <= value <= HIGHEST_PRIORITY else None
+
+
+def _priority(value: Any) -> Any:
+    if priority_of(value) is None:
+        raise PydanticCustomError("value_error", "{rule}, not {value}", {"rule": _PRIORITY_RULE, "value": shown(value)})
+    return value
+
+
+Priority = Annotated[Any, AfterValidator(_priority)]
+
+
+class JobDocument(Shape):
+    """A job as it is sent."""
+
+    name: Name
+    pipeline: Name
+    pipeline_version: int | None = Field(None, ge=1)
+    params: Params = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=dict)
+    priority: Priority = None
+    max_concurrent_runs: int = Field(1, ge=1, le=1000)
+    timeout_seconds: Seconds | None = None
+    memory_limit_bytes: int | None = Field(None, ge=64 * 2**20, le=2**50)
+    retry: RetryPolicy | None = None
+    calendar: str | None = None
+    description: Text = ""
+    owner: Annotated[str, Field(max_length=200)] = ""
+    runbook: Text = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job without a fault. `document` is its canonical form; `priority` counts the tag of that name."""
+
+    name: str
+    pipeline: str
+    pipeline_version: int | None
+    params: dict[str, Any]
+    tags: dict[str, str]
+    priority: int
+    max_concurrent_runs: int
+    timeout_seconds: float | None
+    memory_limit_bytes: int | None
+    retry: RetryPolicy | None
+    calendar: str | None
+    document: dict[str, Any]
+
+
+def parse_job(
+    document: object,
+    pipeline_document: Mapping[str, Any] | None = None,
+    *,
+    pipelines: Collection[str] | None = None,
+    calendars: Collection[str] = SHIPPED,
+) -> Job:
+    """The job that the document describes, its params checked when the pipeline's document is given.
+
+    With `pipelines`, a pipeline that is not among them is a fault. Raises Invalid with every fault.
+    """
+    faults = Faults()
+    if not check_plain(document, faults):
+        faults.finish("The job is not valid.")
+    model, bad = read(JobDocument, document, faults)
+    if isinstance(document, dict):
+        _check_meaning(document, bad, pipeline_document, pipelines, calendars, faults)
+    faults.finish("The job is not valid.")
+    assert model is not None
+    return _job(model)
+
+
+def _check_meaning(
+    document: Mapping[str, Any],
+    bad: frozenset[str],
+    pipeline_document: Mapping[str, Any] | None,
+    pipelines: Collection[str] | None,
+    calendars: Collection[str],
+    faults: Faults,
+) -> None:
+    name = document.get("pipeline")
+    if pipelines is not None and isinstance(name, str) and "pipeline" not in bad and name not in pipelines:
+        faults.add(("pipeline",), f"there is no pipeline {name!r}{faults.near(name, pipelines)}")
+    if "params" not in bad and "params" in document and pipeline_document is not None:
+        check_params(pipeline_document.get("params", {}), document["params"], faults)
+    if "calendar" not in bad:
+        check_calendar(document.get("calendar"), calendars, faults, ("calendar",))
+    if "tags" not in bad and (tag := document.get("tags", {}).get("priority")) is not None and _of_tag(tag) is None:
+        faults.add(("tags", "priority"), f"{_PRIORITY_RULE}, not {shown(tag)}: this tag sets the priority")
+
+
+def _of_tag(text: str) -> int | None:
+    """The priority that a tag says; its number is a text."""
+    return priority_of(int(text) if text.isascii() and text.isdigit() else text)
+
+
+def _job(model: JobDocument) -> Job:
+    said = model.priority if model.priority is not None else model.tags.get("priority", DEFAULT_PRIORITY)
+    number = _of_tag(said) if isinstance(said, str) else priority_of(said)
+    assert number is not None
+    return Job(
+        name=model.name,
+        pipeline=model.pipeline,
+        pipeline_version=model.pipeline_version,
+        params=model.params,
+        tags=model.tags,
+        priority=number,
+        max_concurrent_runs=model.max_concurrent_runs,
+        timeout_seconds=model.timeout_seconds,
+        memory_limit_bytes=model.memory_limit_bytes,
+        retry=model.retry,
+        calendar=model.calendar,
+        document=model.plain(),
+    )

@@ -1,0 +1,87 @@
+"""The shape of a document: which fields, of which type. Reads it with pydantic, answers in sentences about JSON."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from app.definitions.faults import Faults, Path, pointer, shown
+from app.definitions.kinds import unwrap
+from app.definitions.names import is_name
+
+NAME_RULE = "must be lower case letters, digits and _, beginning with a letter, at most 63 characters"
+TAGS_LIMIT = 32
+LONGEST_SECONDS = 7 * 86_400
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise PydanticCustomError("name", "{rule}, not {text}", {"rule": NAME_RULE, "text": shown(text)})
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
+Tags = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=63)], Annotated[str, StringConstraints(max_length=256)]],
+    Field(max_length=TAGS_LIMIT),
+]
+Params = dict[str, Any]
+
+
+class Shape(BaseModel):
+    """A document's or a part's shape. Strict: "600" is no number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+    def plain(self) -> dict[str, Any]:
+        """The canonical form: defaults left out, so that a field added later changes no stored document's hash."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read(model: type[M], raw: object, faults: Faults, path: Path = ()) -> tuple[M | None, frozenset[str]]:
+    """The document, or None; and the fields at which something is wrong, the others may be looked at."""
+    if not isinstance(raw, dict):
+        faults.add(path, f"must be an object, not {shown(raw)}")
+        return None, frozenset(model.model_fields)
+    try:
+        return model.model_validate(raw), frozenset()
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+    known = faults.pointers()
+    for problem in problems:
+        loc = problem["loc"][:-1] if problem["loc"][-1:] == ("[key]",) else problem["loc"]
+        if pointer((*path, *loc)) not in known:
+            faults.add((*path, *loc), _sentence(model, problem, faults))
+    return None, frozenset(str(problem["loc"][0]) for problem in problems if problem["loc"])
+
+
+def _sentence(model: type[BaseModel], problem: ErrorDetails, faults: Faults) -> str:
+    kind, message = problem["type"], problem["msg"]
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return "is an unknown field" + faults.near(str(problem["loc"][-1]), fields_at(model, problem["loc"][:-1]))
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        message = "must be an object"
+    for theirs, ours in (("Input should be", "must be"), ("String should have", "must have"), ("Value error, ", "")):
+        message = message.replace(theirs, ours)
+    if kind in ("name", "too_long", "value_error"):
+        return message
+    return f"{message}, not {shown(problem['input'])}"
+
+
+def fields_at(model: type[BaseModel], loc: Iterable[str | int]) -> list[str]:
+    """The fields, as documents spell them, of the model that stands at that place within this one."""
+    for part in loc:
+        field = next((field for name, field in model.model_fields.items() if part in (name, field.alias)), None)
+        inner = unwrap(field.annotation)[0] if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
