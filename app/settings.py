@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import ConfigurationError, Fault
@@ -25,13 +26,13 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-Words = Annotated[tuple[str, ...], NoDecode]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
     """What `openbell serve` runs with. Names are the fields in upper case behind `OPENBELL_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback shows the API to the network.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -78,7 +79,8 @@ class Settings(BaseSettings):
 
 def load(**overrides: object) -> Settings:
     """Read and check all settings at once. Raises ConfigurationError naming each fault and where it stands."""
-    faults = [*_unknown(os.environ)]
+    file = Settings.model_config.get("env_file")
+    faults = _unknown({**(dotenv_values(str(file)) if file else {}), **os.environ})
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -92,7 +94,7 @@ def load(**overrides: object) -> Settings:
     return settings
 
 
-def _unknown(environment: Mapping[str, str]) -> list[Fault]:
+def _unknown(environment: Mapping[str, str | None]) -> list[Fault]:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     faults = []
     for name in environment:
