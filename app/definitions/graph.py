@@ -87,3 +87,13 @@ def graph(pipeline_document: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "levels": levels,
     }
+
+
+def downstream(pipeline_document: Mapping[str, Any], nodes: Collection[str]) -> set[str]:
+    """Every node that needs one of these, directly or through others."""
+    needs = upstream_of(pipeline_document["nodes"])
+    found: set[str] = set()
+    for name in order(needs):
+        if any(feeder in nodes or feeder in found for feeder in needs[name]):
+            found.add(name)
+    return found

@@ -53,6 +53,7 @@ class JobDocument(Shape):
     description: Text = ""
     owner: Annotated[str, Field(max_length=200)] = ""
     runbook: Text = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,21 +120,29 @@ def _of_tag(text: str) -> int | None:
     return priority_of(int(text) if text.isascii() and text.isdigit() else text)
 
 
-def _job(model: JobDocument) -> Job:
-    said = model.priority if model.priority is not None else model.tags.get("priority", DEFAULT_PRIORITY)
+def document_priority(document: Mapping[str, Any]) -> int:
+    """The priority of a valid job document: its own, or its tag's, or the default."""
+    said = document.get("priority")
+    if said is None:
+        said = document.get("tags", {}).get("priority", DEFAULT_PRIORITY)
     number = _of_tag(said) if isinstance(said, str) else priority_of(said)
     assert number is not None
+    return number
+
+
+def _job(model: JobDocument) -> Job:
+    document = model.plain()
     return Job(
         name=model.name,
         pipeline=model.pipeline,
         pipeline_version=model.pipeline_version,
         params=model.params,
         tags=model.tags,
-        priority=number,
+        priority=document_priority(document),
         max_concurrent_runs=model.max_concurrent_runs,
         timeout_seconds=model.timeout_seconds,
         memory_limit_bytes=model.memory_limit_bytes,
         retry=model.retry,
         calendar=model.calendar,
-        document=model.plain(),
+        document=document,
     )

@@ -40,13 +40,15 @@ def save(connection: Connection, found: Catalogue) -> str:
     return key
 
 
-def current(connection: Connection) -> Catalogue | None:
-    """The catalogue that was seen last; None before the first."""
-    newest = select(catalogue.c.digest).order_by(catalogue.c.seen_at.desc()).limit(1).scalar_subquery()
-    rows = connection.execute(
-        select(catalogue.c.kind, catalogue.c.spec).where(catalogue.c.digest == newest).order_by(catalogue.c.name)
-    ).all()
-    if not rows:
-        return None
+def current_digest(connection: Connection) -> str | None:
+    """The digest of the catalogue that was seen last; None before the first."""
+    query = select(catalogue.c.digest).order_by(catalogue.c.seen_at.desc()).limit(1)
+    return connection.execute(query).scalar()
+
+
+def load(connection: Connection, key: str) -> Catalogue:
+    """The catalogue of that digest."""
+    query = select(catalogue.c.kind, catalogue.c.spec).where(catalogue.c.digest == key).order_by(catalogue.c.name)
+    rows = connection.execute(query).all()
     specs = {kind: [row.spec for row in rows if row.kind == kind] for kind in ("op", "query", "module")}
     return Catalogue.model_validate({"ops": specs["op"], "queries": specs["query"], "broken": specs["module"]})

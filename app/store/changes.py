@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 QUEUE = "queue"
 TRANSITIONS = "transitions"
+LAKE = "lake"
 EVERYTHING = "*"
 
 

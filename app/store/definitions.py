@@ -96,8 +96,8 @@ def names(connection: Connection, kind: Kind) -> list[str]:
     return list(connection.execute(query.order_by(definitions.c.name)).scalars())
 
 
-def page(connection: Connection, kind: Kind, after: str, limit: int) -> list[Definition]:
-    """The latest versions of the names behind `after`, by name."""
+def page(connection: Connection, kind: Kind, after: str, limit: int, tag: tuple[str, str] | None = None) -> list[Definition]:
+    """The latest versions of the names behind `after`, by name; with `tag`, of those that bear it."""
     query = (
         select(*_COLUMNS)
         .select_from(_JOINED)
@@ -108,6 +108,8 @@ def page(connection: Connection, kind: Kind, after: str, limit: int) -> list[Def
             definitions.c.name > after,
         )
     )
+    if tag is not None:
+        query = query.where(versions.c.document["tags"][tag[0]].as_string() == tag[1])
     return [_definition(row) for row in connection.execute(query.order_by(definitions.c.name).limit(limit)).mappings()]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app import clock
 from app.errors import Invalid
@@ -23,22 +24,34 @@ def once(
     """
     if key is None:
         return make(), False
-    query = select(idempotency.c.body_hash, idempotency.c.answer).where(
-        idempotency.c.scope == scope, idempotency.c.key == key, idempotency.c.created_at > clock.now() - KEPT
-    )
-    known = connection.execute(query).first()
-    if known is None:
-        connection.execute(delete(idempotency).where(idempotency.c.scope == scope, idempotency.c.key == key))
+    _forget(connection, scope, key)
+    if _claim(connection, scope, key, body_hash):
         answer = make()
-        row = {"scope": scope, "key": key, "body_hash": body_hash, "answer": answer, "created_at": clock.now()}
-        connection.execute(insert(idempotency).values(row))
+        connection.execute(update(idempotency).where(_is(scope, key)).values(answer=answer))
         return answer, False
+    known = connection.execute(select(idempotency.c.body_hash, idempotency.c.answer).where(_is(scope, key))).one()
     if known.body_hash != body_hash:
         raise Invalid(
             "This Idempotency-Key was used with another body.",
             hint="Use a new key for a new request; send the same body to repeat one.",
         )
     return dict(known.answer), True
+
+
+def _is(scope: str, key: str) -> ColumnElement[bool]:
+    return and_(idempotency.c.scope == scope, idempotency.c.key == key)
+
+
+def _forget(connection: Connection, scope: str, key: str) -> None:
+    old = and_(_is(scope, key), idempotency.c.created_at <= clock.now() - KEPT)
+    connection.execute(delete(idempotency).where(old))
+
+
+def _claim(connection: Connection, scope: str, key: str, body_hash: str) -> bool:
+    """Take the key; False when it is taken. The row comes before the work, so a second request waits here."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = {"scope": scope, "key": key, "body_hash": body_hash, "answer": {}, "created_at": clock.now()}
+    return bool(connection.execute(insert(idempotency).values(row).on_conflict_do_nothing()).rowcount)
 
 
 def prune(connection: Connection) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from app import clock
 from app.definitions.lake import DatasetState, FileFacts, Publication, SnapshotState, StagedFile
 from app.errors import NotFound
-from app.store.changes import EVERYTHING
+from app.store.changes import LAKE
 from app.store.claims import Fence, guard
 from app.store.database import touch
 from app.store.tables import dataset_files, dataset_versions, files, lake, run_datasets, runs, snapshots
@@ -120,7 +120,7 @@ def publish(connection: Connection, fence: Fence, node: str, publication: Public
         _new_version(connection, dataset, own, snapshot, publication["datasets"].get(dataset, {}), fence.run_id)
     connection.execute(update(lake).values(snapshot=snapshot))
     _note(connection, fence.run_id, "published", snapshot, node)
-    touch(connection, EVERYTHING)
+    touch(connection, LAKE)
     return "published", state(connection, snapshot)
 
 

@@ -10,7 +10,7 @@ from uuid_utils import uuid7
 
 from app import clock
 from app.errors import NotFound
-from app.store import pools, transitions
+from app.store import transitions
 from app.store.changes import QUEUE, run_topic
 from app.store.database import touch
 from app.store.status import PRIORITY_SECONDS, RunStatus, StepStatus
@@ -35,7 +35,7 @@ class NewRun:
     code_versions: dict[str, str]
     cause_name: str | None = None
     retry: dict[str, Any] | None = None
-    timeout_seconds: int | None = None
+    timeout_seconds: float | None = None
     memory_limit_bytes: int | None = None
     note: str | None = None
     retry_of: str | None = None
@@ -70,7 +70,7 @@ def enqueue(connection: Connection, new: NewRun) -> str:
             retry=new.retry,
             timeout_seconds=new.timeout_seconds,
             memory_limit_bytes=new.memory_limit_bytes,
-            pools={pools.job_pool(new.job): 1, **new.pools},
+            pools=new.pools,
             code_versions=new.code_versions,
             queued_at=now,
             due_at=new.due_at or now,

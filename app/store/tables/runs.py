@@ -1,6 +1,6 @@
 """What happened: runs, steps and their attempts, transitions; and who executes: workers, pools, slots."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Float, ForeignKey, Index, Integer, Table, Text
 from sqlalchemy import text as sql
 
 from app.store.columns import Instant, Json
@@ -35,7 +35,7 @@ runs = Table(
     text("worker", nullable=True),
     # What the run was accepted with; later versions of its job do not change it.
     Column("retry", Json),
-    Column("timeout_seconds", Integer),
+    Column("timeout_seconds", Float),
     Column("memory_limit_bytes", BigInteger),
     Column("pools", Json, nullable=False),
     Column("code_versions", Json, nullable=False),

@@ -1,0 +1,273 @@
+"""PipelineManager: definitions and runs by one set of commands, in the service as in a notebook on its data dir."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app import settings as settings_module
+from app.definitions.catalogue import Catalogue
+from app.definitions.pipeline import content_hash
+from app.errors import CataloguePending, Conflict, Invalid, NoWorker, QueueFull
+from app.manager.acceptance import Cause, RunRequest, accept, as_date
+from app.manager.data import Data
+from app.manager.planting import checked
+from app.manager.queries import Queries
+from app.manager.retrying import retry
+from app.settings import Settings
+from app.store import audit, catalogue, definitions, idempotency, insights, pools, runs, views, workers
+from app.store.changes import run_topic
+from app.store.database import Database
+from app.store.definitions import Definition, Kind, Saved
+from app.store.status import RunStatus
+
+WAIT_LIMIT = 60
+"""Seconds that a face waits at most for a run."""
+
+
+class PipelineManager(Data):
+    """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
+
+    def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:
+        super().__init__(database, settings, queries)
+        self._catalogue: tuple[str, Catalogue] | None = None
+        self._queued: tuple[float, int] = (0.0, 0)
+
+    @classmethod
+    def open(cls, data_dir: str | Path | None = None, **settings: object) -> "PipelineManager":
+        """The manager of a data dir, for a notebook or a script; the service may run beside it."""
+        overrides = {**settings, **({"data_dir": Path(data_dir)} if data_dir is not None else {})}
+        loaded = settings_module.load(**overrides)
+        return cls(Database(loaded.url), loaded)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    def catalogue(self) -> Catalogue:
+        """What the workers' children have. Raises CataloguePending until the first child has said so."""
+        with self.database.read() as connection:
+            return self._current_catalogue(connection)
+
+    def _current_catalogue(self, connection: Connection) -> Catalogue:
+        digest = catalogue.current_digest(connection)
+        if digest is None:
+            raise CataloguePending("The ops are still being loaded.", hint="Try again in a second.")
+        if self._catalogue is None or self._catalogue[0] != digest:
+            self._catalogue = (digest, catalogue.load(connection, digest))
+        return self._catalogue[1]
+
+    # Definitions
+
+    def register_pipeline(self, document: object, *, by: str = "api", create_only: bool = False) -> Saved:
+        """Store a pipeline, or a new version of it. Raises Invalid with every fault; AlreadyExists if `create_only`."""
+        return self.register("pipeline", document, by=by, create_only=create_only)
+
+    def register_job(self, name: str, job_def: Any, *, by: str = "api", create_only: bool = False) -> Saved:
+        """Store a job from its document, or from what @job made: then with its pipeline. Raises as register_pipeline."""
+        if hasattr(job_def, "pipeline_document"):
+            self.register_pipeline(job_def.pipeline_document, by=by)
+            job_def = job_def.job_document
+        if not isinstance(job_def, Mapping):
+            raise Invalid(f"A job is a document or what @job made, not {type(job_def).__name__}.")
+        return self.register("job", {**job_def, "name": name}, by=by, create_only=create_only)
+
+    def register(self, kind: Kind, document: object, *, by: str = "api", create_only: bool = False) -> Saved:
+        """Store a definition of any kind. Raises Invalid with every fault; AlreadyExists if `create_only`."""
+
+        def save(connection: Connection) -> Saved:
+            found = self._current_catalogue(connection)
+            known_pools = [pool["name"] for pool in pools.all_named(connection)]
+            valid, uses = checked(connection, found, kind, document, known_pools)
+            saved = definitions.save(connection, kind, valid, content_hash(valid), by=by, uses=uses, create_only=create_only)
+            if kind == "job":
+                pools.resize(connection, pools.job_pool(valid["name"]), valid.get("max_concurrent_runs", 1))
+            if saved.changed:
+                detail = {"version": saved.definition.version}
+                audit.add(connection, by, "create" if saved.created else "change", kind, valid["name"], detail)
+            return saved
+
+        return self.database.write(save)
+
+    def validate_pipeline(self, document: object) -> dict[str, Any]:
+        """The canonical document that registering would store. Raises Invalid with every fault."""
+        with self.database.read() as connection:
+            found = self._current_catalogue(connection)
+            known_pools = [pool["name"] for pool in pools.all_named(connection)]
+            return checked(connection, found, "pipeline", document, known_pools)[0]
+
+    def definition(self, kind: Kind, name: str, version: int | None = None) -> Definition:
+        """A definition, its latest version unless told. Raises NotFound."""
+        with self.database.read() as connection:
+            return definitions.get(connection, kind, name, version)
+
+    def definitions(
+        self, kind: Kind, *, after: str = "", limit: int = 100, tag: tuple[str, str] | None = None
+    ) -> list[Definition]:
+        """The latest versions by name; with `tag`, of those that bear it."""
+        with self.database.read() as connection:
+            return definitions.page(connection, kind, after, limit, tag)
+
+    def versions(self, kind: Kind, name: str) -> list[Definition]:
+        """Every version, newest first. Raises NotFound."""
+        with self.database.read() as connection:
+            return definitions.history(connection, kind, name)
+
+    def pause(self, kind: Kind, name: str, *, paused: bool = True, by: str = "api") -> Definition:
+        """Pause or resume it: a paused job's runs wait. Raises NotFound."""
+
+        def mark(connection: Connection) -> Definition:
+            audit.add(connection, by, "pause" if paused else "resume", kind, name)
+            return definitions.pause(connection, kind, name, paused=paused)
+
+        return self.database.write(mark)
+
+    def delete(self, kind: Kind, name: str, *, by: str = "api") -> None:
+        """Delete it; its history stays. Raises NotFound, or InUse with the users."""
+
+        def mark(connection: Connection) -> None:
+            definitions.delete(connection, kind, name)
+            audit.add(connection, by, "delete", kind, name)
+
+        self.database.write(mark)
+
+    # Runs
+
+    def run_job(
+        self,
+        job_name: str,
+        *,
+        trade_date: Any = None,
+        tags: Mapping[str, str] | None = None,
+        wait: float | None = None,
+        **params: Any,
+    ) -> dict[str, Any]:
+        """Enqueue a run of the job with these params; with `wait`, answer when it is final or the seconds are over.
+
+        Raises NotFound, Invalid, QueueFull; NoWorker when it is to wait and nobody would execute the run.
+        """
+        request = RunRequest(params=params, trade_date=as_date(trade_date), tags=tags or {})
+        if wait is not None:
+            self.require_worker()
+        run, _ = self.enqueue(job_name, request, by="manager")
+        return self.wait_run(run["id"], wait) if wait is not None else run
+
+    def enqueue(
+        self,
+        job_name: str,
+        request: RunRequest,
+        *,
+        by: str,
+        cause: Cause = Cause(),  # noqa: B008 - frozen
+        idempotency_key: str | None = None,
+    ) -> tuple[dict[str, Any], bool]:
+        """Accept a run; its view, and whether the idempotency key had made it before. Durable when this returns."""
+
+        def work(connection: Connection) -> tuple[dict[str, Any], bool]:
+            def make() -> dict[str, Any]:
+                new = accept(connection, self._current_catalogue(connection), job_name, request, cause)
+                return self._enqueued(connection, runs.enqueue(connection, new), by)
+
+            scope = f"{by} POST /jobs/{job_name}/runs"
+            return idempotency.once(connection, scope, idempotency_key, content_hash(request.plain()), make)
+
+        self._check_queue()
+        return self.database.write(work)
+
+    def retry_run(
+        self, run_id: str, start: str = "failed", *, note: str | None = None, by: str = "api", idempotency_key: str | None = None
+    ) -> tuple[dict[str, Any], bool]:
+        """A new run that retries this one from `failed`, `start` or a node. Raises NotFound, Conflict, Invalid."""
+
+        def work(connection: Connection) -> tuple[dict[str, Any], bool]:
+            def make() -> dict[str, Any]:
+                new = retry(connection, self._current_catalogue(connection), run_id, start, note)
+                return self._enqueued(connection, runs.enqueue(connection, new), by)
+
+            scope = f"{by} POST /runs/{run_id}/retry"
+            return idempotency.once(connection, scope, idempotency_key, content_hash({"from": start, "note": note}), make)
+
+        self._check_queue()
+        return self.database.write(work)
+
+    @staticmethod
+    def _enqueued(connection: Connection, run_id: str, by: str) -> dict[str, Any]:
+        view = views.run_view(connection, run_id)
+        audit.add(connection, by, "enqueue", "run", run_id, {"job": view["job"]})
+        return view
+
+    def _check_queue(self) -> None:
+        """Raise QueueFull at the limit. The count may be a second old: exactness is not worth a scan of a long queue."""
+        counted_at, count = self._queued
+        if time.monotonic() - counted_at > 1:
+            with self.database.read() as connection:
+                count = runs.queued(connection)
+            self._queued = (time.monotonic(), count)
+        if count >= self.settings.queue_limit:
+            raise QueueFull(f"{count} runs wait already.", hint="Try again later, or raise OPENBELL_QUEUE_LIMIT.")
+
+    def cancel_run(self, run_id: str, *, by: str = "api") -> dict[str, Any]:
+        """Ask the run to stop; a queued one is cancelled at once. Raises NotFound, or Conflict when it is final."""
+
+        def mark(connection: Connection) -> dict[str, Any]:
+            before = runs.status(connection, run_id)
+            if before.is_final:
+                raise Conflict(f"Run {run_id} has ended already: it is {before}.")
+            runs.request_cancel(connection, run_id)
+            audit.add(connection, by, "cancel", "run", run_id)
+            return views.run_view(connection, run_id)
+
+        return self.database.write(mark)
+
+    def get_run(self, run_id: str) -> dict[str, Any]:
+        """A run with its steps. Raises NotFound."""
+        with self.database.read() as connection:
+            return views.run_view(connection, run_id)
+
+    def list_runs(self, wanted: runs.Filter, *, before: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """Runs, newest first, without their steps."""
+        with self.database.read() as connection:
+            return views.run_views(connection, runs.page(connection, wanted, before, limit), with_steps=False)
+
+    def wait_run(self, run_id: str, seconds: float | None) -> dict[str, Any]:
+        """The run once it is final, or as it is when the seconds are over. Blocks its thread; a face waits otherwise."""
+        until = time.monotonic() + (seconds if seconds is not None else float("inf"))
+        with self.database.changes.flag(run_topic(run_id)) as changed:
+            while True:
+                changed.clear()
+                run = self.get_run(run_id)
+                left = until - time.monotonic()
+                if RunStatus(run["status"]).is_final or left <= 0:
+                    return run
+                # Another process may execute the run: its commits set no flag here.
+                changed.wait(min(left, 0.2))
+
+    def require_worker(self) -> None:
+        """Raise NoWorker when nobody would execute a run."""
+        with self.database.read() as connection:
+            if not workers.any_alive(connection):
+                raise NoWorker("No worker is alive: the run would wait.", hint="Start one: openbell serve.")
+
+    def get_job_status(self, job_name: str, window: str = insights.DEFAULT_WINDOW) -> dict[str, Any]:
+        """name, last_run, status, duration, success_rate, and more. Raises NotFound."""
+        with self.database.read() as connection:
+            calendar = definitions.get(connection, "job", job_name).document.get("calendar")
+            return insights.job_status(connection, job_name, calendar, insights.window(connection, window, calendar))
+
+    def get_job_metrics(self, job_name: str, window: str = insights.DEFAULT_WINDOW) -> dict[str, Any]:
+        """Counts, rates, percentiles and step metrics of a job. Raises NotFound."""
+        with self.database.read() as connection:
+            calendar = definitions.get(connection, "job", job_name).document.get("calendar")
+            return insights.job_metrics(connection, job_name, insights.window(connection, window, calendar))
+
+    def queue(self) -> dict[str, Any]:
+        """What waits and runs."""
+        with self.database.read() as connection:
+            return insights.queue(connection)
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The registered workers."""
+        with self.database.read() as connection:
+            return [views.row_view(row) for row in workers.registered(connection)]

@@ -1,0 +1,108 @@
+"""What a start brings along: shipped definitions, planted once; calendars, planted anew when their source changed."""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from datetime import date
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from app.definitions.catalogue import Catalogue, ShippedDocument
+from app.definitions.job import parse_job
+from app.definitions.names import suggestion
+from app.definitions.pipeline import content_hash, parse_pipeline
+from app.definitions.schedule import parse_schedule
+from app.definitions.trigger import parse_trigger
+from app.errors import Fault, Invalid, OpenbellError
+from app.store import calendars, definitions, pools
+
+_log = structlog.get_logger("openbell.planting")
+
+
+def plant_documents(connection: Connection, catalogue: Catalogue, documents: Iterable[ShippedDocument]) -> list[str]:
+    """Store the shipped definitions that a user neither changed nor deleted; answers which were stored.
+
+    One that does not fit the catalogue is left out and logged: a broken module must not stop the start.
+    """
+    planted = []
+    for shipped in documents:
+        try:
+            if plant(connection, catalogue, shipped):
+                planted.append(f"{shipped.kind} {shipped.document['name']}")
+        except OpenbellError as error:
+            _log.error("shipped definition not planted", kind=shipped.kind, name=shipped.document.get("name"), error=str(error))
+    return planted
+
+
+def plant(connection: Connection, catalogue: Catalogue, shipped: ShippedDocument) -> bool:
+    """Store one shipped definition; False when the user's own stands, or nothing changed."""
+    if shipped.kind == "pool":
+        return _plant_pool(connection, shipped.document)
+    known_pools = [pool["name"] for pool in pools.all_named(connection)]
+    document, uses = checked(connection, catalogue, shipped.kind, shipped.document, known_pools)
+    key, name = content_hash(document), document["name"]
+    if not definitions.may_plant(connection, shipped.kind, name, key):
+        return False
+    definitions.save(connection, shipped.kind, document, key, by=shipped.managed_by, uses=uses, managed_by=shipped.managed_by)
+    definitions.mark_shipped(connection, shipped.kind, name, key)
+    if shipped.kind == "job":
+        pools.resize(connection, pools.job_pool(name), document.get("max_concurrent_runs") or 1)
+    return True
+
+
+def checked(
+    connection: Connection, catalogue: Catalogue, kind: str, document: object, known_pools: Collection[str]
+) -> tuple[dict[str, Any], str | None]:
+    """The valid document of any kind, and the name of what it uses. Raises Invalid with every fault."""
+    if kind == "pipeline":
+        pipeline = parse_pipeline(document, catalogue).document
+        check_pools(pipeline, known_pools)
+        return pipeline, None
+    if kind == "schedule":
+        schedule = parse_schedule(document, definitions.names(connection, "job")).document
+        return schedule, schedule["job"]
+    if kind == "trigger":
+        trigger = parse_trigger(document, definitions.names(connection, "job")).document
+        return trigger, trigger["job"]
+    job = parse_job(document, _pipeline_of(connection, document), pipelines=definitions.names(connection, "pipeline"))
+    return job.document, job.pipeline
+
+
+def check_pools(pipeline: dict[str, Any], known: Collection[str]) -> None:
+    """Raise Invalid for a node that wants slots of a pool that is not there: its runs would wait for ever."""
+    faults = [
+        Fault(f"/nodes/{index}/pools/{pool}", f"there is no pool {pool!r}{suggestion(pool, known)}")
+        for index, node in enumerate(pipeline["nodes"])
+        for pool in node.get("pools", {})
+        if pool not in known
+    ]
+    if faults:
+        raise Invalid("The pipeline is not valid.", faults=faults)
+
+
+def _pipeline_of(connection: Connection, document: object) -> dict[str, Any] | None:
+    """The pipeline document that a job's document names, if it names one that is there."""
+    if not isinstance(document, dict) or not isinstance(document.get("pipeline"), str):
+        return None
+    version = document.get("pipeline_version")
+    found = definitions.find(connection, "pipeline", document["pipeline"], version if isinstance(version, int) else None)
+    return found.document if found else None
+
+
+def _plant_pool(connection: Connection, document: dict[str, Any]) -> bool:
+    if any(pool["name"] == document["name"] for pool in pools.all_named(connection)):
+        return False
+    pools.resize(connection, document["name"], document["size"], description=document.get("description"))
+    return True
+
+
+def plant_calendars(connection: Connection, answer: dict[str, Any]) -> list[str]:
+    """Store the sessions that the query `calendar_sessions` answered; the ids of those that changed."""
+    changed = []
+    for name, found in answer.items():
+        days = [date.fromisoformat(day) for day in found["sessions"]]
+        content = hashlib.sha256(",".join(found["sessions"]).encode()).hexdigest()[:16]
+        if days and calendars.plant(connection, name, days, found["source"], content):
+            changed.append(name)
+    return changed
