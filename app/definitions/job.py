@@ -104,9 +104,12 @@ def _check_meaning(
     calendars: Collection[str],
     faults: Faults,
 ) -> None:
-    name = document.get("pipeline")
-    if pipelines is not None and isinstance(name, str) and "pipeline" not in bad and name not in pipelines:
-        faults.add(("pipeline",), f"there is no pipeline {name!r}{faults.near(name, pipelines)}")
+    if pipelines is not None and not {"pipeline", "pipeline_version"} & bad:
+        name, version = document["pipeline"], document.get("pipeline_version")
+        if name not in pipelines:
+            faults.add(("pipeline",), f"there is no pipeline {name!r}{faults.near(name, pipelines)}")
+        elif version is not None and pipeline_document is None:
+            faults.add(("pipeline_version",), f"the pipeline {name!r} has no version {version}")
     if "params" not in bad and "params" in document and pipeline_document is not None:
         check_params(pipeline_document.get("params", {}), document["params"], faults)
     if "calendar" not in bad:

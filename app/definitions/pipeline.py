@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from app.definitions.params import check_declarations, params_schema
 from app.definitions.plain import check_plain
 from app.definitions.retry import RetryPolicy
 from app.definitions.shape import Name, Params, Seconds, Shape, Tags, Text, read
-from app.definitions.validation import Draft, check_nodes
+from app.definitions.validation import Draft, check_nodes, check_pools
 
 NODES_LIMIT = 500
 _REFERENCE = re.compile(r"[a-z][a-z0-9_]{0,62}(\.\w{1,100})?")
@@ -65,8 +65,11 @@ class Pipeline:
         return params_schema(self.document.get("params", {}))
 
 
-def parse_pipeline(document: object, catalogue: Catalogue) -> Pipeline:
-    """The pipeline that the document describes. Raises Invalid with every fault, each with its JSON pointer."""
+def parse_pipeline(document: object, catalogue: Catalogue, *, pools: Collection[str] | None = None) -> Pipeline:
+    """The pipeline that the document describes. Raises Invalid with every fault, each with its JSON pointer.
+
+    With `pools`, a node that wants slots of another pool is a fault: its runs would wait for ever.
+    """
     faults = Faults()
     if not check_plain(document, faults):
         faults.finish("The pipeline is not valid.")
@@ -79,6 +82,8 @@ def parse_pipeline(document: object, catalogue: Catalogue) -> Pipeline:
         if isinstance(raw_nodes, list) and _few_enough(raw_nodes, faults):
             drafts, nodes = _read_nodes(raw_nodes, faults)
             check_nodes(drafts, declared, catalogue, faults)
+            if pools is not None:
+                check_pools(drafts, catalogue, pools, faults)
     faults.finish("The pipeline is not valid.")
     assert header is not None
     canonical = {**header.plain(), "nodes": [node.plain() for node in nodes.values()]}
@@ -105,7 +110,7 @@ def _read_nodes(raw_nodes: list[Any], faults: Faults) -> tuple[list[Draft], dict
         def part(field: str, default: Any = None, raw: dict[str, Any] = raw, bad: frozenset[str] = bad) -> Any:
             return None if field in bad else raw.get(field, default)
 
-        drafts.append(Draft(index, part("id"), part("op"), part("inputs", {}), part("params", {})))
+        drafts.append(Draft(index, part("id"), part("op"), part("inputs", {}), part("params", {}), part("pools", {})))
     return drafts, nodes
 
 

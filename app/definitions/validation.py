@@ -1,6 +1,6 @@
 """What a pipeline's nodes mean: against the ops of a catalogue, against each other, against the declared params."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class Draft:
     op: str | None
     inputs: Mapping[str, str] | None
     params: Mapping[str, Any] | None
+    pools: Mapping[str, int] | None
 
     def at(self, *path: str | int) -> Path:
         """A place within the node."""
@@ -48,6 +49,20 @@ def check_nodes(drafts: list[Draft], declared: Declared, catalogue: Catalogue, f
         if draft.inputs is not None:
             _check_inputs(draft, ops.get(draft.op or ""), known, faults)
     _check_cycles(drafts, known, faults)
+
+
+def check_pools(drafts: list[Draft], catalogue: Catalogue, known: Collection[str], faults: Faults) -> None:
+    """Note pools that are not among the known ones, of nodes and of their ops."""
+    ops = catalogue.by_name
+    for draft in drafts:
+        own = draft.pools or {}
+        for pool in own:
+            if pool not in known:
+                faults.add(draft.at("pools", pool), f"there is no pool {pool!r}{faults.near(pool, known)}")
+        spec = ops.get(draft.op or "")
+        for pool in spec.pools if spec else ():
+            if pool not in known and pool not in own:
+                faults.add(draft.at("op"), f"op {draft.op!r} needs the pool {pool!r}, which is not there")
 
 
 def _check_inputs(draft: Draft, spec: OpSpec | None, known: Mapping[str, tuple[Draft, OpSpec | None]], faults: Faults) -> None:

@@ -1,0 +1,158 @@
+"""The schedule: fires a job by time, on the exchange's calendar."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from app.definitions.calendar import SHIPPED, check_calendar
+from app.definitions.faults import Faults, shown
+from app.definitions.moment import MomentText, parse_moment
+from app.definitions.params import check_params
+from app.definitions.plain import check_plain
+from app.definitions.shape import Name, Params, Shape, Text, read
+
+_CRON_LIMIT = 200
+_NTH_LIMIT = {"month": 23, "week": 7}
+
+
+def _cron(text: str) -> str:
+    if problem := problem_of_cron(text):
+        raise PydanticCustomError("value_error", "{problem}", {"problem": problem})
+    return text
+
+
+def problem_of_cron(text: str) -> str:
+    """What is wrong with a cron expression of five fields, in a sentence; empty when nothing is."""
+    fields = text.split()
+    if len(fields) != 5 or len(text) > _CRON_LIMIT:
+        return f"must have five fields (minute, hour, day of month, month, day of week), not {shown(text)}"
+    try:
+        CronSim(text, datetime(2026, 1, 1, tzinfo=UTC))
+    # cronsim asserts on some nonsense.
+    except (CronSimError, AssertionError, ValueError) as error:
+        field = str(error).removeprefix("Bad ") or "day-of-month"
+        return f"is no cron expression: its {field} is not valid in {shown(text)}"
+    return ""
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    # A folder of the database (Asia), a path, a name that no file could have.
+    except (KeyError, ValueError, OSError):
+        raise PydanticCustomError(
+            "value_error", "is no time zone, as Asia/Shanghai is one: {text}", {"text": shown(text)}
+        ) from None
+    return text
+
+
+class NthSession(Shape):
+    """The nth session of a month or a week; -1 is the last one."""
+
+    nth: int
+    of: Literal["month", "week"]
+
+
+class ScheduleDocument(Shape):
+    """A schedule as it is sent; `day` is read for itself."""
+
+    name: Name
+    job: Name
+    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    at: MomentText | None = None
+    day: Any = None
+    timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
+    calendar: str | None = None
+    trade_date: Literal["same", "previous", "latest_published"] = "same"
+    catch_up: Literal["latest", "all", "skip"] = "latest"
+    on_unknown: Literal["hold", "weekdays_with_alarm"] = "hold"
+    params: Params = {}
+    description: Text = ""
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule without a fault, and its canonical form."""
+
+    name: str
+    job: str
+    document: dict[str, Any]
+
+
+PipelineOfJob = Callable[[str], Mapping[str, Any]]
+"""The pipeline's document of a job that exists."""
+
+
+def parse_schedule(
+    document: object,
+    jobs: Collection[str] | None = None,
+    *,
+    pipeline_of: PipelineOfJob | None = None,
+    calendars: Collection[str] = SHIPPED,
+) -> Schedule:
+    """The schedule that the document describes. Raises Invalid with every fault.
+
+    With `jobs`, a job that is not among them is a fault; with `pipeline_of`, the params are checked too.
+    """
+    faults = Faults()
+    if not check_plain(document, faults):
+        faults.finish("The schedule is not valid.")
+    model, bad = read(ScheduleDocument, document, faults)
+    if isinstance(document, dict):
+        _check_time(document, bad, faults)
+        _check_day(document.get("day"), faults)
+        if "calendar" not in bad:
+            check_calendar(document.get("calendar"), calendars, faults, ("calendar",))
+        check_job(document, bad, jobs, pipeline_of, faults)
+    faults.finish("The schedule is not valid.")
+    assert model is not None
+    return Schedule(model.name, model.job, model.plain())
+
+
+def check_job(
+    document: Mapping[str, Any],
+    bad: frozenset[str],
+    jobs: Collection[str] | None,
+    pipeline_of: PipelineOfJob | None,
+    faults: Faults,
+) -> None:
+    """Note a job that is not known, and params that its pipeline does not take."""
+    if "job" in bad:
+        return
+    job = document["job"]
+    if jobs is not None and job not in jobs:
+        faults.add(("job",), f"there is no job {job!r}{faults.near(job, jobs)}")
+    elif pipeline_of is not None and "params" not in bad:
+        check_params(pipeline_of(job).get("params", {}), document.get("params", {}), faults)
+
+
+def _check_time(document: Mapping[str, Any], bad: frozenset[str], faults: Faults) -> None:
+    cron, at = document.get("cron"), document.get("at")
+    if (cron is None) == (at is None):
+        faults.add((), "must have either 'cron' or 'at'")
+    if document.get("day") is not None and cron is not None:
+        faults.add(("day",), "goes with 'at'; a cron expression says its days itself")
+    if document.get("calendar") is not None or "calendar" in bad:
+        return
+    moment = parse_moment(at) if at is not None and "at" not in bad else None
+    if (moment and moment.anchor) or document.get("day") is not None:
+        faults.add(("calendar",), "is missing: an 'at' with an anchor and a 'day' are counted from its sessions")
+
+
+def _check_day(day: Any, faults: Faults) -> None:
+    if day is None or day in ("T", "T+1"):
+        return
+    if not isinstance(day, dict):
+        faults.add(("day",), f'must be "T", "T+1" or {{"nth": -1, "of": "month"}}, not {shown(day)}')
+        return
+    nth, _ = read(NthSession, day, faults, ("day",))
+    most = _NTH_LIMIT[nth.of] if nth else 0
+    if nth and not 1 <= abs(nth.nth) <= most:
+        faults.add(("day", "nth"), f"must be 1 to {most}, or -1 to -{most} counted from the end")

@@ -1,0 +1,148 @@
+"""The trigger: fires a job because runs ended, an event arrived, a file or a vendor's data is there."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from app.definitions import placeholders
+from app.definitions.faults import Faults, Path
+from app.definitions.moment import MomentText
+from app.definitions.names import is_name
+from app.definitions.plain import check_plain
+from app.definitions.schedule import PipelineOfJob, check_job
+from app.definitions.shape import Name, Params, Shape, Text, read
+
+
+class WhenJobs(Shape):
+    """Runs of these jobs ended so. `all`: joined on the same trade date."""
+
+    jobs: list[Name] = Field(min_length=1, max_length=100)
+    status: Literal["succeeded", "failed", "cancelled"] = "succeeded"
+    match: Literal["all", "any"] = "all"
+
+
+class WhenEvent(Shape):
+    """An event of that name was sent."""
+
+    event: Name
+
+
+class Glob(Shape):
+    """Which files."""
+
+    glob: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class WhenFile(Shape):
+    """A file that matches is there, and whole."""
+
+    file: Glob
+
+
+class Readiness(Shape):
+    """Which data of the vendor, and when to look for it."""
+
+    dataset: Name
+    from_: MomentText = Field(alias="from")
+    until: MomentText
+
+
+class WhenVendorReady(Shape):
+    """The vendor says that the day's data is complete."""
+
+    vendor_ready: Readiness
+
+
+_FORMS: dict[str, type[Shape]] = {"jobs": WhenJobs, "event": WhenEvent, "file": WhenFile, "vendor_ready": WhenVendorReady}
+
+
+class TriggerDocument(Shape):
+    """A trigger as it is sent; `when` has one of four forms and is read for itself."""
+
+    name: Name
+    job: Name
+    when: dict[str, Any]
+    on_rerun: Literal["if_changed", "always", "never"] = "if_changed"
+    params: Params = Field(default_factory=dict)
+    description: Text = ""
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger without a fault, and its canonical form."""
+
+    name: str
+    job: str
+    document: dict[str, Any]
+
+
+def parse_trigger(document: object, jobs: Collection[str] | None = None, *, pipeline_of: PipelineOfJob | None = None) -> Trigger:
+    """The trigger that the document describes. Raises Invalid with every fault.
+
+    With `jobs`, a job that is not among them is a fault; with `pipeline_of`, the params are checked too.
+    """
+    faults = Faults()
+    if not check_plain(document, faults):
+        faults.finish("The trigger is not valid.")
+    model, bad = read(TriggerDocument, document, faults)
+    when = None
+    if isinstance(document, dict):
+        when = _check_when(document, bad, jobs, faults)
+        given = {} if "params" in bad else document.get("params", {})
+        filled_in = _check_placeholders(given, when, faults)
+        settled = {name: value for name, value in given.items() if name not in filled_in}
+        check_job({**document, "params": settled}, bad, jobs, pipeline_of, faults)
+    faults.finish("The trigger is not valid.")
+    assert model is not None
+    assert when is not None
+    return Trigger(model.name, model.job, {**model.plain(), "when": when.plain()})
+
+
+def _check_when(document: Mapping[str, Any], bad: frozenset[str], jobs: Collection[str] | None, faults: Faults) -> Shape | None:
+    if "when" in bad:
+        return None
+    raw = document["when"]
+    chosen = [name for name in _FORMS if name in raw]
+    if len(chosen) != 1:
+        near = "".join(faults.near(name, _FORMS) for name in list(raw)[:1] if name not in _FORMS)
+        faults.add(("when",), f"must have exactly one of {', '.join(_FORMS)}{near}")
+        return None
+    when, _ = read(_FORMS[chosen[0]], raw, faults, ("when",))
+    if isinstance(when, WhenJobs):
+        _check_jobs(when, document, jobs, faults)
+    return when
+
+
+def _check_jobs(when: WhenJobs, document: Mapping[str, Any], jobs: Collection[str] | None, faults: Faults) -> None:
+    for index, job in enumerate(when.jobs):
+        if job == document.get("job"):
+            faults.add(("when", "jobs", index), f"{job!r} would start itself for ever")
+        elif job in when.jobs[:index]:
+            faults.add(("when", "jobs", index), f"{job!r} is listed already")
+        elif jobs is not None and job not in jobs:
+            faults.add(("when", "jobs", index), f"there is no job {job!r}{faults.near(job, jobs)}")
+
+
+def _check_placeholders(params: Mapping[str, Any], when: Shape | None, faults: Faults) -> set[str]:
+    """Note placeholders that this kind of trigger cannot fill; answers the params that hold any."""
+    holding = set()
+    for place, text in placeholders.texts(dict(params)):
+        holding.add(str(place[0]))
+        path: Path = ("params", *place)
+        inside = placeholders.expression(text)
+        if inside is None:
+            faults.add(path, f"a placeholder replaces a whole value, it cannot be a part of {text!r}")
+            continue
+        root, _, name = inside.partition(".")
+        if root == "event" and is_name(name):
+            if isinstance(when, WhenJobs):
+                faults.add(path, f"{text!r} needs an event; this trigger knows ${{upstream.…}}")
+        elif root == "upstream" and (name == "trade_date" or is_name(name.removeprefix("params."))):
+            if when is not None and not isinstance(when, WhenJobs):
+                faults.add(path, f"{text!r} needs an upstream run; this trigger knows ${{event.…}}")
+        else:
+            faults.add(path, f"{text!r} is none of ${{event.x}}, ${{upstream.trade_date}}, ${{upstream.params.x}}")
+    return holding
