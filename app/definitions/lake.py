@@ -21,9 +21,13 @@ class FileFacts(TypedDict):
 
 
 class StagedFile(FileFacts):
-    """A file that a run wrote and nobody names yet. `base` is the path it was built from and replaces, if any."""
+    """A file that a run wrote and nobody names yet. `base` is the path it was built from and replaces, if any.
+
+    `notes` is what was noted of its dataset by then: a resumed run takes it up with the file.
+    """
 
     base: str | None
+    notes: NotRequired[dict[str, Any]]
 
 
 class DatasetState(TypedDict):
@@ -93,6 +97,9 @@ class Lake(Protocol):
 
     def staged(self) -> list[StagedFile]:
         """Everything staged and not yet published."""
+
+    def drop(self, files: Sequence[StagedFile]) -> None:
+        """Forget what a failed step staged: the run sees again what stood there before, and nobody publishes it."""
 
     def publication(self) -> Publication:
         """What a publishing step is to name now."""

@@ -60,6 +60,8 @@ class Spec:
     columns: tuple[Column, ...]
     month_of: str | None = "trade_date"
     """The date column whose month is a row's partition; None: the whole dataset is one file, `all`."""
+    computed: bool = False
+    """Whether its floats were computed, and so use all their bits."""
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -90,14 +92,23 @@ class Spec:
         """The columns of text: few distinct values, so they are dictionary-encoded."""
         return tuple(column.name for column in self.columns if column.type == "string")
 
+    @cached_property
+    def date_column(self) -> str | None:
+        """The column that a range of dates narrows: the trade date, where there is one."""
+        return "trade_date" if "trade_date" in self.by_name else None
+
     def check_columns(self, names: list[str]) -> None:
         """Raise ValueError for names that are no columns of the dataset, or for a required one that is missing."""
         for name in names:
-            if name not in self.by_name:
-                raise ValueError(f"{self.name!r} has no column {name!r}{suggestion(name, self.names)}")
+            self.check_name(name)
         for name in self.required:
             if name not in names:
                 raise ValueError(f"rows of {self.name!r} need the column {name!r}")
+
+    def check_name(self, name: str) -> None:
+        """Raise ValueError, with a suggestion, when there is no column of that name."""
+        if name not in self.by_name:
+            raise ValueError(f"{self.name!r} has no column {name!r}{suggestion(name, self.names)}")
 
     def as_dict(self) -> dict[str, Any]:
         """The dictionary's entry as JSON."""

@@ -59,5 +59,6 @@ INDICATORS = Spec(
     "Indicators of every instrument and traded day; TA-Lib's definitions where it has one",
     "技术与基本面指标（后复权，仅交易日）",
     key=("order_book_id", "trade_date"),
+    computed=True,
     columns=(ORDER_BOOK_ID, TRADE_DATE, *TECHNICAL, *FUNDAMENTAL),
 )

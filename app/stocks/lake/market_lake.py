@@ -1,0 +1,163 @@
+"""The lake as one run sees it: its base snapshot plus what the run staged."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+
+from app.definitions import registry
+from app.definitions.dataset import Dataset
+from app.definitions.lake import FileFacts, LakeHost, Publication, SnapshotState, StagedFile
+from app.stocks import dictionary
+from app.stocks.lake import reading
+from app.stocks.lake.parquet import Sink
+from app.stocks.lake.rebase import carry
+from app.stocks.lake.rows import conform
+from app.stocks.lake.staging import Staging
+from app.stocks.lake.views import reveal
+from app.stocks.lake.writer import BlockWriter, split
+
+_log = logging.getLogger(__name__)
+
+
+class MarketLake:
+    """Implements `app.definitions.lake.Lake`. Steps on several threads may use it; one at a time writes a dataset."""
+
+    def __init__(self, host: LakeHost) -> None:
+        self.folder = host.folder
+        self._staging = Staging(host.snapshot())
+        self._writing = {name: threading.RLock() for name in dictionary.DATASETS}
+
+    def files(self, dataset: str) -> list[FileFacts]:
+        """The dataset's files as this run sees them, by partition."""
+        dictionary.get(dataset)
+        return self._staging.files(dataset)
+
+    def path(self, dataset: str, partition: str) -> Path | None:
+        """The file of that partition, if there is one."""
+        file = self._staging.current(dataset, partition)
+        return self.folder / file["path"] if file else None
+
+    def read(
+        self,
+        dataset: str,
+        *,
+        columns: Sequence[str] | None = None,
+        start: date | None = None,
+        end: date | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Rows of the dataset as this run sees it, sorted by its key. See `reading.read`."""
+        spec = dictionary.get(dataset)
+        files = self._staging.files(dataset)
+        return reading.read(self.folder, spec, files, columns=columns, start=start, end=end, symbols=symbols)
+
+    def load(self, reference: Dataset, form: Literal["pandas", "arrow"]) -> Any:
+        """The referenced dataset as a frame."""
+        table = self.read(reference.name)
+        return table if form == "arrow" else table.to_pandas()
+
+    def facts(self, dataset: str) -> dict[str, Any]:
+        """What is known of the dataset: this run's notes over the base's facts."""
+        return self._staging.facts(dataset)
+
+    def note(self, dataset: str, *, quality: float | None = None, **facts: Any) -> None:
+        """Say something of the dataset's next version; it is kept with the files that are staged of it."""
+        dictionary.get(dataset)
+        said = facts if quality is None else {**facts, "quality": quality}
+        self._staging.note(dataset, said)
+
+    def stage(self, dataset: str, frame: Any) -> Dataset:
+        """Upsert a frame's rows by the dataset's key. Raises ValueError as `rows.conform` does."""
+        rows = conform(dictionary.get(dataset), frame)
+        with self.writer(dataset) as writer:
+            writer.append(rows)
+        return self.reference(dataset, rows=len(rows))
+
+    @contextmanager
+    def writer(self, dataset: str) -> Iterator[BlockWriter]:
+        """Upsert blocks of rows in ascending key order: for what is too wide to be held whole."""
+        spec = dictionary.get(dataset)
+
+        def find(partition: str) -> Path | None:
+            return self.path(dataset, partition)
+
+        with self._writing[dataset], BlockWriter(self.folder, spec, find, self._staging.add) as writer:
+            yield writer
+
+    def replace(self, dataset: str, partition: str, rows: pa.Table) -> None:
+        """Make these rows, in the lake's form, the whole content of one partition."""
+        spec = dictionary.get(dataset)
+        if any(name != partition for name, _ in split(spec, rows)):
+            raise ValueError(f"rows of {dataset!r} for {partition} hold other months too")
+        with self._writing[dataset]:
+            if not len(rows) and self.path(dataset, partition) is None:
+                return
+            sink = Sink(self.folder, spec, partition)
+            try:
+                sink.append(rows)
+                facts = sink.finish()
+            except BaseException:
+                sink.discard()
+                raise
+            self._staging.add(facts)
+
+    def reference(self, dataset: str, *, rows: int | None = None) -> Dataset:
+        """A reference to the dataset, with its quality as this run knows it; `rows`: how many the step was about."""
+        return Dataset(dataset, rows, self._staging.quality(dataset))
+
+    def staged(self) -> list[StagedFile]:
+        """Everything staged and not yet published."""
+        return self._staging.staged()
+
+    def drop(self, files: Sequence[StagedFile]) -> None:
+        """Forget what a failed step staged: the run sees again what stood there before."""
+        self._staging.drop(files)
+
+    def restore(self, staged: Sequence[StagedFile]) -> None:
+        """Take up what finished steps staged. Raises FileNotFoundError when one of the files is gone."""
+        for file in staged:
+            if not (self.folder / file["path"]).is_file():
+                raise FileNotFoundError(f"the staged file {file['path']} is gone")
+        self._staging.restore(staged)
+        self._carry_over()
+
+    def publication(self) -> Publication:
+        """What a publishing step is to name now: the staged files, and what was noted of their datasets."""
+        files = self._staging.staged()
+        return {"files": files, "datasets": {name: self._staging.notes(name) for name in {file["dataset"] for file in files}}}
+
+    def published(self, state: SnapshotState) -> None:
+        """Build on that snapshot from here on, show it to readers."""
+        self._staging.move_to(state)
+        self._carry_over()
+        self.reveal(state)
+
+    def reveal(self, state: SnapshotState) -> None:
+        """Make the snapshot's view and point `current` at it, unless that shows a newer one.
+
+        The snapshot exists whether or not this works: trouble is logged, and the next publication or start tries again.
+        """
+        try:
+            reveal(self.folder.parent, state)
+        except (OSError, duckdb.Error):
+            _log.exception("snapshot %s is published, but its view could not be made", state["snapshot"])
+
+    def rebase(self, state: SnapshotState) -> None:
+        """Carry what was staged over to a newer snapshot: the rows that this run changed are upserted there."""
+        self._staging.move_to(state)
+        self._carry_over()
+
+    def _carry_over(self) -> None:
+        """Build every staged file again whose base is no longer the base snapshot's."""
+        for file in self._staging.astray():
+            self._staging.replace(file, carry(self.folder, file, self._staging.base(file["dataset"], file["partition"])))
+
+
+registry.provide_lake(MarketLake)

@@ -1,0 +1,108 @@
+"""Rows in the lake's own form: the dictionary's columns and types, sorted by key, one row a key, null instead of NaN.
+
+In this form strings are dictionary-encoded; `plain` gives the form that readers get.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.stocks.lake import keys
+from app.stocks.schema import Spec
+
+ENCODED = pa.dictionary(pa.int32(), pa.string())
+
+
+def form(spec: Spec, columns: list[str] | None = None) -> pa.Schema:
+    """The lake's own schema of those columns (all)."""
+    names = columns or spec.names
+    fields = [spec.arrow.field(name) for name in names]
+    return pa.schema([field.with_type(ENCODED) if field.type == pa.string() else field for field in fields])
+
+
+def plain(spec: Spec, table: pa.Table) -> pa.Table:
+    """The same rows with the types that the dictionary names."""
+    return table.cast(pa.schema([spec.arrow.field(name) for name in table.column_names]))
+
+
+def conform(spec: Spec, frame: Any) -> pa.Table:
+    """A pandas or Arrow frame as rows of the dataset, in the lake's form.
+
+    Columns that the frame lacks are null. Raises ValueError, naming the column, for an unknown or missing column, a value
+    that does not fit its type, a null where none may be, an infinite number; and naming the row, for a repeated key.
+    """
+    table = _arrow(spec, frame)
+    spec.check_columns(table.column_names)
+    columns = [_column(spec, name, table) for name in spec.names]
+    table = pa.Table.from_arrays(columns, schema=form(spec)).combine_chunks()
+    (found,) = keys.codes([table], spec.key)
+    order = keys.order(found)
+    if order is not None:
+        table, found = table.take(order), found[order]
+    twice = keys.first_duplicate(found)
+    if twice is not None:
+        row = ", ".join(str(value) for value in table.select(list(spec.key)).slice(twice, 1).to_pylist()[0].values())
+        raise ValueError(f"{spec.name!r} got more than one row for the key ({row})")
+    return table
+
+
+def _arrow(spec: Spec, frame: Any) -> pa.Table:
+    if isinstance(frame, pa.RecordBatch):
+        return pa.Table.from_batches([frame])
+    if isinstance(frame, pa.Table):
+        return frame
+    if set(spec.key) & {name for name in frame.index.names if name}:
+        frame = frame.reset_index()
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def _column(spec: Spec, name: str, table: pa.Table) -> Any:
+    field = form(spec, [name]).field(0)
+    if name not in table.column_names:
+        return pa.nulls(len(table), field.type)
+    column = table.column(name)
+    try:
+        if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+            raise pa.ArrowInvalid("a trading day bears no time zone")
+        cast = _cast(column, spec.arrow.field(name).type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ValueError(f"column {name!r} of {spec.name!r}: {error}") from None
+    if not field.nullable and cast.null_count:
+        raise ValueError(f"column {name!r} of {spec.name!r} has {cast.null_count} nulls")
+    return cast.dictionary_encode().cast(ENCODED) if field.type == ENCODED else cast
+
+
+def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    column = column.cast(wanted)
+    if wanted == pa.float64():
+        if pc.any(pc.is_inf(column)).as_py():
+            raise pa.ArrowInvalid("infinite numbers")
+        # -0.0 and 0.0 are one number but two bit patterns, and file names are hashes of bits.
+        column = pc.add(column, 0.0)
+    return column
+
+
+def from_numpy(spec: Spec, symbols: list[str], columns: dict[str, Any]) -> pa.Table:
+    """Rows of a dataset keyed by (order_book_id, trade_date), in the lake's form, from arrays that stand in key order.
+
+    `order_book_id` holds positions in `symbols`, `trade_date` days since 1970; NaN means null. Columns left out are null.
+    """
+    rows = len(columns["trade_date"])
+    arrays = []
+    for field in form(spec):
+        values = columns.get(field.name)
+        if values is None:
+            arrays.append(pa.nulls(rows, field.type))
+        elif field.name == "order_book_id":
+            arrays.append(pa.DictionaryArray.from_arrays(values.astype(np.int32, copy=False), pa.array(symbols, pa.string())))
+        elif field.type == pa.date32():
+            arrays.append(pa.array(values, pa.int32()).cast(pa.date32()))
+        else:
+            arrays.append(pa.array(values, field.type, from_pandas=True))
+    return pa.Table.from_arrays(arrays, schema=form(spec))
