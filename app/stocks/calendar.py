@@ -1,0 +1,67 @@
+"""The exchanges' sessions: the query that hands them to the service, and arithmetic on lists of them.
+
+Ops ask `context.sessions("XSHG")`, never a library: sessions are rows with a horizon, and past it nothing is guessed.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+import numpy as np
+
+from app.clock import SHANGHAI
+from app.definitions import query
+from app.stocks.arrays import Ints
+
+CLOSE = time(15, 0)
+_FIRST = "1990-12-19"
+# Shenzhen trades on Shanghai's days; Beijing does too, since it opened.
+_SINCE = {"XSHG": _FIRST, "XSHE": _FIRST, "BJSE": "2021-11-15"}
+
+
+@query
+def calendar_sessions(context: Any) -> dict[str, Any]:
+    """Every known session of each exchange, with its source and the last day for which the source can tell."""
+    import exchange_calendars  # three quarters of a second, for a question that is asked once
+
+    # Told no start it begins twenty years ago; told no end it may stop a year from now.
+    horizon = exchange_calendars.get_calendar("XSHG").bound_max()
+    known = exchange_calendars.get_calendar("XSHG", start=_FIRST, end=horizon).sessions
+    days = [day.date().isoformat() for day in known]
+    source = f"exchange_calendars {exchange_calendars.__version__}"
+    return {
+        name: {"source": source, "horizon": horizon.date().isoformat(), "sessions": days[bisect_left(days, since) :]}
+        for name, since in _SINCE.items()
+    }
+
+
+def last_closed(sessions: Sequence[date], now: datetime, at: time = CLOSE) -> date | None:
+    """The newest session that is over at that instant: whose `at`, Asia/Shanghai, has come. None before the first."""
+    local = now.astimezone(SHANGHAI)
+    place = bisect_right(sessions, local.date())
+    if place and sessions[place - 1] == local.date() and local.time() < at:
+        place -= 1
+    return sessions[place - 1] if place else None
+
+
+def between(sessions: Sequence[date], start: date, end: date) -> list[date]:
+    """The sessions from start to end, both included."""
+    return list(sessions[bisect_left(sessions, start) : bisect_right(sessions, end)])
+
+
+def next_session(sessions: Sequence[date], day: date) -> date | None:
+    """The first session on or after the day; None past the last known one."""
+    place = bisect_left(sessions, day)
+    return sessions[place] if place < len(sessions) else None
+
+
+def back(sessions: Sequence[date], end: date, count: int) -> date:
+    """The first of the `count` sessions that end with the last one up to `end`; the first known one when there are fewer."""
+    place = bisect_right(sessions, end)
+    return sessions[max(place - count, 0)]
+
+
+def day_numbers(days: Sequence[date]) -> Ints:
+    """Days since 1970-01-01, as Arrow's date32 counts."""
+    return np.array(days, dtype="datetime64[D]").astype(np.int64)

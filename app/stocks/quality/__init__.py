@@ -1,0 +1,1 @@
+"""Is it true? Checks over bars as data, what becomes of rows that fail them, and the gate before publication."""

@@ -1,0 +1,39 @@
+"""The one interface behind which every vendor stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from app.stocks.sources.answers import Answer, Unavailable
+
+
+@dataclass(frozen=True)
+class Health:
+    """A source that can be asked: where its data begin, and the newest session whose data are complete (the readiness mark)."""
+
+    first_date: date
+    ready_through: date
+    detail: str = ""
+
+
+class Source(Protocol):
+    """A vendor of market data. Tables come in the columns, types and units of the data dictionary, in any order of rows."""
+
+    name: str
+    """What the `source` column of its rows says, and what a lake born with it remembers."""
+
+    def capabilities(self) -> frozenset[str]:
+        """The datasets that it can offer."""
+
+    def health(self) -> Health | Unavailable:
+        """Whether it can be asked, and for which dates."""
+
+    def instruments(self) -> Answer:
+        """Every instrument that it knows, delisted ones too."""
+
+    def daily_bars(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
+        """Bars of these instruments (None: all) from start to end, both included, as delivered: duplicates and errors too."""
+
+    def fundamentals(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
+        """Valuations whose trade_date lies from start to end, both included."""
