@@ -1,0 +1,143 @@
+"""The commands. Each is a question to the service and a way to show the answer."""
+
+import json
+import uuid
+from typing import Annotated, Any
+
+import typer
+
+from app import settings
+from app.cli import become_service, follow, screen
+from app.cli.database import database
+from app.cli.doctor import doctor
+from app.cli.keys import keys
+from app.cli.service import NoService, Refused, Service, find, path
+from app.errors import ConfigurationError, OpenbellError
+
+USAGE, NO_SERVICE, REFUSED, NOT_SUCCEEDED, TIME_UP = 2, 3, 4, 1, 5
+EXITS = """Exit codes: 0 done; 1 the run did not succeed, or doctor found a fault; 2 wrong usage or settings;
+3 no service answers; 4 the service refused; 5 the time to wait was up."""
+_CODES: dict[type[OpenbellError], int] = {ConfigurationError: USAGE, NoService: NO_SERVICE, Refused: REFUSED}
+
+app = typer.Typer(
+    help="Job control for market-data pipelines.",
+    epilog=EXITS,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(keys, name="keys")
+app.add_typer(database, name="db")
+app.command()(doctor)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the service's JSON.")]
+Pairs = Annotated[
+    list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A param; the value is JSON or text.")
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", metavar="NAME=VALUE", help="A tag of the run.")]
+
+
+def run() -> int:
+    """Run the command that the arguments name; the exit code."""
+    try:
+        app()
+    except OpenbellError as error:
+        screen.complain(str(error))
+        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), NOT_SUCCEEDED)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def serve(context: typer.Context) -> None:
+    """Run the service (`openbell serve --help` lists its arguments)."""
+    become_service(["serve", *context.args])
+
+
+@app.command("run")
+def run_job(
+    job: str,
+    param: Pairs = None,
+    tag: Tags = None,
+    date: Annotated[str | None, typer.Option(help="The trade date, as 2026-11-20.")] = None,
+    priority: Annotated[int | None, typer.Option(help="0 to 100, higher first.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why this run was made.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch the steps until the run is final.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most; the run goes on.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a run of a job. With --wait the exit code is 0 only if it succeeded."""
+    optional = {"trade_date": date, "priority": priority, "note": note}
+    body: dict[str, Any] = {name: value for name, value in optional.items() if value is not None}
+    body |= {"params": pairs(param, as_json=True), "tags": pairs(tag, as_json=False)}
+    service = _service()
+    made = service.post(path("jobs", job, "runs"), body, Idempotency_Key=str(uuid.uuid4()))
+    if not wait:
+        screen.document(made) if as_json else screen.line(made["id"])
+        return
+    try:
+        final = (follow.silently if as_json else follow.on_screen)(service, made, timeout)
+    except KeyboardInterrupt:
+        screen.complain(f"The run goes on: openbell runs {made['id']}")
+        raise
+    if as_json:
+        screen.document(final)
+    if final["status"] not in follow.FINAL:
+        raise typer.Exit(TIME_UP)
+    if final["status"] != "succeeded":
+        raise typer.Exit(NOT_SUCCEEDED)
+
+
+@app.command()
+def status(job: str, as_json: Json = False) -> None:
+    """How a job stands: its last run, how long it takes, how often it succeeds."""
+    answer = _service().get(path("jobs", job, "status"))
+    screen.document(answer) if as_json else screen.facts(answer)
+
+
+@app.command()
+def runs(
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run, with its steps.")] = None,
+    job: Annotated[str | None, typer.Option(help="Only of this job.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only in this status.")] = None,
+    date: Annotated[str | None, typer.Option(help="Only of this trade date.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    as_json: Json = False,
+) -> None:
+    """The newest runs, or one run with its steps."""
+    if run_id is not None:
+        answer = _service().get(path("runs", run_id))
+        screen.document(answer) if as_json else follow.show(answer)
+        return
+    answer = _service().get("/runs", job=job, status=status, trade_date=date, limit=limit)
+    if as_json:
+        screen.document(answer)
+        return
+    headers = ("run", "job", "trade date", "status", "queued at", "duration", "why")
+    names = ("id", "job", "trade_date", "status", "queued_at")
+    screen.table(
+        headers, ([*map(item.get, names), screen.seconds(item["duration"]), follow.why(item)] for item in answer["items"])
+    )
+
+
+def pairs(items: list[str] | None, *, as_json: bool) -> dict[str, Any]:
+    """`name=value` arguments as an object; a value that is JSON counts as that, any other as text."""
+    made: dict[str, Any] = {}
+    for item in items or ():
+        name, separator, text = item.partition("=")
+        if not separator or not name:
+            raise typer.BadParameter(f"{item!r} is not NAME=VALUE")
+        made[name] = _value(text) if as_json else text
+    return made
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _service() -> Service:
+    return find(settings.load())

@@ -1,0 +1,114 @@
+"""Finding the service that runs on this machine, and asking it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from app.errors import Fault, OpenbellError
+from app.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from httpx2 import Response
+
+BASE = "/api/v1"
+TIMEOUT_SECONDS = 70
+"""Longer than the longest `?wait=`."""
+
+
+class NoService(OpenbellError):
+    """No service answers."""
+
+    code = "no_service"
+
+
+class Refused(OpenbellError):
+    """The service refused."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        faults = [Fault(fault.get("pointer", ""), fault.get("message", "")) for fault in problem.get("errors", ())]
+        detail = problem.get("detail") or problem.get("title") or f"The service answered {status}."
+        super().__init__(detail, hint=problem.get("hint"), faults=faults)
+        self.status = status
+        self.code = problem.get("code", self.code)
+
+
+class Service:
+    """A service at an address. Paths are relative to /api/v1; names in them must be quoted by `path`."""
+
+    def __init__(self, address: str, key: str, where: Path) -> None:
+        # It takes 80 ms to import, and `openbell --help` needs none of it.
+        import httpx2
+
+        self.address = address
+        self.where = where
+        self._errors = (httpx2.RequestError,)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # No proxy of the environment stands between a machine and itself.
+        self._client = httpx2.Client(base_url=address + BASE, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False)
+
+    def get(self, path: str, **params: Any) -> Any:
+        """What stands there. Raises NoService, Refused."""
+        return self._ask("GET", path, params={name: value for name, value in params.items() if value is not None})
+
+    def post(self, path: str, body: dict[str, Any], **headers: str) -> Any:
+        """Ask for something to be made or done. Raises NoService, Refused."""
+        return self._ask("POST", path, json=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def delete(self, path: str) -> Any:
+        """Take something away. Raises NoService, Refused."""
+        return self._ask("DELETE", path)
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._client.request(method, path, **options)
+        except self._errors as error:
+            raise NoService(
+                f"No service answers at {self.address}, which {self.where} names ({error}).",
+                hint="Start it with `openbell serve`; `openbell doctor` looks for what is wrong.",
+            ) from None
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise Refused(answer.status_code, _problem(answer))
+
+
+def find(settings: Settings) -> Service:
+    """The service of this data dir, with its admin key. Raises NoService, saying where it looked."""
+    where = settings.data_dir / "service.json"
+    try:
+        address = json.loads(where.read_text())["address"]
+    except FileNotFoundError:
+        raise NoService(
+            f"No service is running: there is no {where}.",
+            hint=f"Start one with `openbell serve`, or name the data dir of the one that runs in {PREFIX}DATA_DIR.",
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoService(f"{where} does not say where the service is ({error!r}).") from None
+    return Service(address, _admin_key(settings), where)
+
+
+def path(*parts: str) -> str:
+    """A path of quoted parts."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _admin_key(settings: Settings) -> str:
+    if settings.admin_key is not None:
+        return settings.admin_key.get_secret_value()
+    file = settings.data_dir / "admin.key"
+    try:
+        return file.read_text().strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise NoService(
+            f"The admin key in {file} cannot be read ({error.strerror}).", hint="Run this as the service's user."
+        ) from None
+
+
+def _problem(answer: "Response") -> dict[str, Any]:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
