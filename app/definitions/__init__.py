@@ -8,4 +8,25 @@ from app.definitions.dataset import Dataset
 from app.definitions.op import op, query
 from app.definitions.retry import RetryPolicy
 
-__all__ = ["Dataset", "OpContext", "RetryPolicy", "op", "query"]
+# Not lazily: these two have the names of modules here, and the module would win if it were imported first.
+from app.definitions.face import JobDefinition, job  # isort: skip
+from app.definitions.firing import RunRequest, RunStatus, run_status_sensor, schedule, sensor  # isort: skip
+
+DagsterRunStatus = RunStatus
+"""As the guide spells it."""
+
+__all__ = [
+    "DagsterRunStatus",
+    "Dataset",
+    "JobDefinition",
+    "OpContext",
+    "RetryPolicy",
+    "RunRequest",
+    "RunStatus",
+    "job",
+    "op",
+    "query",
+    "run_status_sensor",
+    "schedule",
+    "sensor",
+]

@@ -1,12 +1,13 @@
 """The catalogue: what a worker's children found in its op modules, as data that the service keeps."""
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.definitions.kinds import Kind
 from app.definitions.retry import RetryPolicy
+from app.definitions.shape import Pools, Seconds, Tags
 
 
 class Port(BaseModel):
@@ -34,9 +35,9 @@ class OpSpec(BaseModel):
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     retry: RetryPolicy | None = None
-    timeout_seconds: float | None = None
-    tags: dict[str, str] = Field(default_factory=dict)
-    pools: dict[str, int] = Field(default_factory=dict)
+    timeout_seconds: Seconds | None = None
+    tags: Tags = Field(default_factory=dict)
+    pools: Pools = Field(default_factory=dict)
     publishes: bool | str = False
     keep: bool = False
 
@@ -72,6 +73,12 @@ class ShippedDocument(BaseModel):
     document: dict[str, Any]
 
 
+def _in_order(documents: tuple[ShippedDocument, ...]) -> tuple[ShippedDocument, ...]:
+    """What another document names comes before it; a user's own after the shipped one of the same name."""
+    kinds, owners = ("pool", "pipeline", "job", "schedule", "trigger"), ("catalog", "file")
+    return tuple(sorted(documents, key=lambda shipped: (kinds.index(shipped.kind), owners.index(shipped.managed_by))))
+
+
 class Catalogue(BaseModel):
     """Everything that the children of one worker have."""
 
@@ -80,7 +87,7 @@ class Catalogue(BaseModel):
     ops: tuple[OpSpec, ...] = ()
     queries: tuple[QuerySpec, ...] = ()
     broken: tuple[BrokenModule, ...] = ()
-    documents: tuple[ShippedDocument, ...] = ()
+    documents: Annotated[tuple[ShippedDocument, ...], AfterValidator(_in_order)] = ()
 
     def op(self, name: str) -> OpSpec | None:
         """The op of that name or alias."""

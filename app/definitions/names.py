@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
+NAME_LIMIT = 63
 PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 _NAME = re.compile(PATTERN)
 

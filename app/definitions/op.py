@@ -7,12 +7,13 @@ import dataclasses
 import hashlib
 import inspect
 import typing
+import warnings
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import cached_property
 from typing import Any, Protocol, overload
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
 from app.definitions import registry
 from app.definitions.catalogue import OpSpec, Port, QuerySpec
@@ -126,6 +127,8 @@ def _make(function: Callable[..., Any], **options: Any) -> Op:
     if not is_name(name):
         raise TypeError(f"{name!r} cannot be an op's name: lower case letters, digits and _, at most 63")
     aliases = tuple(dict.fromkeys((*(options.pop("aliases", None) or ()), f"{name}_op")))
+    if bad := [alias for alias in aliases[:-1] if not is_name(alias)]:
+        raise TypeError(f"{bad[0]!r} cannot be an alias of op {name!r}: lower case letters, digits and _, at most 63")
     retry = options.pop("retry", None) or options.pop("retry_policy", None)
     options.pop("retry_policy", None)
     signature = _Signature(function)
@@ -151,7 +154,11 @@ def _make(function: Callable[..., Any], **options: Any) -> Op:
 class _Signature:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.hints = typing.get_type_hints(function, include_extras=True)
+        try:
+            self.hints = typing.get_type_hints(function, include_extras=True)
+        except NameError as error:
+            hint = "import what its annotations name, not only under TYPE_CHECKING"
+            raise TypeError(f"the signature of op {function.__name__!r} cannot be read: {error}; {hint}") from None
         self.parameters = list(inspect.signature(function).parameters.values())
         if self.parameters and self.parameters[0].name == "context":
             del self.parameters[0]
@@ -167,7 +174,27 @@ class _Signature:
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (self.hints.get(parameter.name, Any), Field(default))
         config = ConfigDict(extra="forbid", arbitrary_types_allowed=False, protected_namespaces=(), validate_default=True)
-        return create_model(f"{self.function.__name__}_params", __config__=config, **fields)
+        with warnings.catch_warnings():
+            # A param may be called `copy` or `json`, whatever pydantic's own classes call their methods.
+            warnings.filterwarnings("ignore", message="Field name .* shadows an attribute", category=UserWarning)
+            try:
+                model = create_model(f"{self.function.__name__}_params", __config__=config, **fields)
+            except PydanticUserError as error:
+                hint = "a param is JSON; frames and references are inputs, in front of `*`"
+                raise TypeError(
+                    f"op {self.function.__name__!r} has a param of a type that JSON cannot fill ({hint}): {error}"
+                ) from None
+        self._check_defaults(model)
+        return model
+
+    def _check_defaults(self, model: type[BaseModel]) -> None:
+        try:
+            model.model_validate({})
+        except ValidationError as error:
+            wrong = [problem for problem in error.errors() if problem["type"] != "missing"]
+            if wrong:
+                subject = f"op {self.function.__name__!r}: the default of its param {wrong[0]['loc'][0]!r}"
+                raise TypeError(f"{subject} does not suit the annotation: {wrong[0]['msg']} (None needs `| None`)") from None
 
     def inputs(self) -> tuple[Port, ...]:
         return tuple(

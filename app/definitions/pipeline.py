@@ -17,7 +17,7 @@ from app.definitions.op import RESULT
 from app.definitions.params import check_declarations, params_schema
 from app.definitions.plain import check_plain
 from app.definitions.retry import RetryPolicy
-from app.definitions.shape import Name, Params, Seconds, Shape, Tags, Text, read
+from app.definitions.shape import Name, Params, Pools, Seconds, Shape, Tags, Text, read
 from app.definitions.validation import Draft, check_nodes, check_pools
 
 NODES_LIMIT = 500
@@ -39,7 +39,7 @@ class Node(Shape):
     params: Params = Field(default_factory=dict)
     retry: RetryPolicy | None = None
     timeout_seconds: Seconds | None = None
-    pools: dict[Name, Annotated[int, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
+    pools: Pools = Field(default_factory=dict)
     tags: Tags = Field(default_factory=dict)
 
 

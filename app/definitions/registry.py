@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 ops: dict[str, "Op"] = {}
 queries: dict[str, "Query"] = {}
 documents: list["ShippedDocument"] = []
+_modules: dict[tuple[str, str, Any], str] = {}
 _lake: LakeFactory | None = None
 
 
@@ -30,9 +31,19 @@ def add_query(query: "Query") -> None:
     queries[query.spec.name] = query
 
 
-def add_document(document: "ShippedDocument") -> None:
-    """Bring a definition along with an op module."""
+def add_document(document: "ShippedDocument", *, module: str = "") -> None:
+    """Bring a definition along with an op module. Raises ValueError when another module has the name."""
+    key = (document.kind, document.managed_by, document.document.get("name"))
+    for index, other in enumerate(documents):
+        if key != (other.kind, other.managed_by, other.document.get("name")):
+            continue
+        if _modules.get(key, "") != module:
+            raise ValueError(f"{key[0]} {key[2]!r} of {module} is already registered by {_modules[key]}")
+        # A module that is imported again (a notebook cell, a reload) replaces its own.
+        documents[index] = document
+        return
     documents.append(document)
+    _modules[key] = module
 
 
 def provide_lake(factory: LakeFactory) -> LakeFactory:
@@ -53,4 +64,5 @@ def clear() -> dict[str, Any]:
     ops.clear()
     queries.clear()
     documents.clear()
+    _modules.clear()
     return before

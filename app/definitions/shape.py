@@ -28,6 +28,7 @@ Tags = Annotated[
     dict[Annotated[str, StringConstraints(min_length=1, max_length=63)], Annotated[str, StringConstraints(max_length=256)]],
     Field(max_length=TAGS_LIMIT),
 ]
+Pools = dict[Name, Annotated[int, Field(ge=1, le=10_000)]]
 Params = dict[str, Any]
 
 
