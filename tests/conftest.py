@@ -10,7 +10,7 @@ import pytest
 
 from app.settings import PREFIX, Settings
 
-pytest_plugins = ("tests.postgres",)
+pytest_plugins = ("tests.postgres", "tests.service")
 
 ROOT = Path(__file__).parents[1]
 CI = os.environ.get("CI") == "true"
