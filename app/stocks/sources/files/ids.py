@@ -1,0 +1,26 @@
+"""Vendors' ids of A-shares and the canonical one: `600000.SH`, `sh.600000`, `SH600000` and `600000` are `600000.XSHG`."""
+
+import re
+
+_EXCHANGES = {"SH": "XSHG", "SS": "XSHG", "XSHG": "XSHG", "SZ": "XSHE", "XSHE": "XSHE", "BJ": "BJSE", "BJSE": "BJSE"}
+_SUFFIX = re.compile(r"([0-9]{6})\.([A-Z]{2,4})")
+_PREFIX = re.compile(r"([A-Z]{2})\.?([0-9]{6})")
+_BARE = re.compile(r"[0-9]{6}")
+# The first match decides: Beijing's 92 before Shanghai's 9.
+_BY_DIGITS = (("92", "BJSE"), ("6", "XSHG"), ("9", "XSHG"), *((digit, "XSHE") for digit in "023"), ("4", "BJSE"), ("8", "BJSE"))
+
+
+def canonical(text: str) -> str | None:
+    """The canonical id, of whatever kind of instrument; None when the text is no id of the three exchanges."""
+    text = text.strip().upper()
+    if match := _SUFFIX.fullmatch(text):
+        digits, mark = match.groups()
+    elif match := _PREFIX.fullmatch(text):
+        mark, digits = match.groups()
+    elif _BARE.fullmatch(text):
+        digits = text
+        mark = next((exchange for prefix, exchange in _BY_DIGITS if digits.startswith(prefix)), "")
+    else:
+        return None
+    exchange = _EXCHANGES.get(mark)
+    return f"{digits}.{exchange}" if exchange else None
