@@ -53,7 +53,7 @@ def sqlite(settings: Settings) -> Iterator[Finding]:
 def data_dir(settings: Settings) -> Iterator[Finding]:
     """Whether the data dir can be written, synced and linked in, and how much room there is."""
     folder = settings.data_dir
-    existing = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     try:
         with tempfile.TemporaryDirectory(dir=existing, prefix=".openbell-doctor-") as scratch:
             _write_and_link(Path(scratch))
