@@ -20,7 +20,7 @@ def pointer(path: Path) -> str:
 
 def shown(value: object) -> str:
     """The value as an error message may quote it: short."""
-    text = repr(value) if not isinstance(value, str | list | dict) else repr(value[:60] if isinstance(value, str) else value)
+    text = repr(value[:60] if isinstance(value, str) else value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

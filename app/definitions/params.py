@@ -15,6 +15,7 @@ from app.definitions.shape import NAME_RULE, Shape, Text, read
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 SECRET = "$secret"
+DECLARED_LIMIT = 200
 _UNSCHEMATIC = ("secret", "default")
 
 
@@ -26,7 +27,10 @@ def _type(value: Any) -> Any:
 
 
 class Declaration(Shape):
-    """One param: a fragment of JSON schema, and whether it is a secret. `pattern` is left out: a hostile one never ends."""
+    """One param: a fragment of JSON schema, and whether it is a secret.
+
+    `pattern` and `uniqueItems` are left out: with either, a small document can keep the service busy for hours.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=False)
 
@@ -47,7 +51,6 @@ class Declaration(Shape):
     items: Any = None
     min_items: int | None = Field(None, ge=0)
     max_items: int | None = Field(None, ge=0)
-    unique_items: bool | None = None
 
 
 Fragment = Mapping[str, Any]
@@ -56,6 +59,10 @@ Fragment = Mapping[str, Any]
 def check_declarations(raw: Mapping[str, Any], faults: Faults, path: Path) -> dict[str, Fragment | None]:
     """The declared params, None for one that is declared badly; and their faults."""
     declared: dict[str, Fragment | None] = {}
+    if len(raw) > DECLARED_LIMIT:
+        faults.add(path, f"declares {len(raw)} params; at most {DECLARED_LIMIT} are allowed")
+        return dict.fromkeys(raw)
+    check_size(raw, faults, path)
     for name, fragment in raw.items():
         if not is_name(name):
             faults.add((*path, name), f"is no name for a param: it {NAME_RULE}")

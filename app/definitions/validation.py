@@ -135,16 +135,14 @@ def _check_params(draft: Draft, spec: OpSpec, declared: Declared, faults: Faults
             if not is_secret(draft.params[name]):
                 faults.add((*path, name), 'is a secret: give {"$secret": "NAME"} or the placeholder of a secret param')
     value = placeholders.replaced(draft.params, lambda inside: _default(inside, declared))
+    # Also where a placeholder stands within the place: what an unknown part makes of the whole is not known either.
+    around = {place[:length] for place in undecided for length in range(1, len(place))}
     for place, message in schemas.problems(spec.params_schema, value, faults.near):
-        if any(_touch(place, other) for other in undecided):
+        within = [place[:length] for length in range(1, len(place) + 1)]
+        if place in around or not undecided.isdisjoint(within):
             continue
-        source = next((param for other, param in standing_in.items() if _touch(place, other)), None)
+        source = next((standing_in[other] for other in within if other in standing_in), None)
         faults.add((*path, *place), f"{message} (the default of params.{source})" if source else message)
-
-
-def _touch(one: Path, other: Path) -> bool:
-    """Whether one place stands within the other."""
-    return one[: len(other)] == other or other[: len(one)] == one
 
 
 def _placeholder(path: Path, text: str, declared: Declared, faults: Faults) -> str | None:
