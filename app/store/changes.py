@@ -16,6 +16,11 @@ def run_topic(run_id: str) -> str:
     return f"run:{run_id}"
 
 
+def cancel_topic(run_id: str) -> str:
+    """What changes when a run is asked to stop."""
+    return f"cancel:{run_id}"
+
+
 def log_topic(run_id: str) -> str:
     """What changes when a run's log grows."""
     return f"log:{run_id}"

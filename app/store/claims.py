@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, select, update
+from sqlalchemy import text as sql
 
 from app import clock
 from app.errors import LeaseLost
@@ -46,16 +47,19 @@ def claim(connection: Connection, worker: str, code_versions: Mapping[str, str])
     blocked job makes a claim slow.
     """
     now = clock.now()
-    for run in connection.execute(_candidates(now)).mappings():
-        if run["code_versions"].keys() <= code_versions.keys() and _lock(connection, run["id"]):
-            attempt = run["attempt"] + 1
-            if pools.take(connection, run["pools"], run["id"], attempt):
-                _begin(connection, run, worker, attempt, now, {op: code_versions[op] for op in run["code_versions"]})
-                return Fence(run["id"], worker, attempt)
+    for job in connection.execute(_jobs_with_work(now)).scalars():
+        run = connection.execute(_first(job, now)).mappings().first()
+        if run is None or not run["code_versions"].keys() <= code_versions.keys():
+            continue
+        attempt = run["attempt"] + 1
+        if pools.take(connection, run["pools"], run["id"], attempt):
+            _begin(connection, run, worker, attempt, now, {op: code_versions[op] for op in run["code_versions"]})
+            return Fence(run["id"], worker, attempt)
     return None
 
 
-def _candidates(now: datetime) -> Any:
+def _jobs_with_work(now: datetime) -> Select[Any]:
+    """Jobs that have a free slot, are not paused and have a due run, in the order of their first due runs."""
     paused = select(definitions.c.name).where(definitions.c.kind == "job", definitions.c.paused_at.is_not(None))
     with_room = (
         select(slots.c.job)
@@ -64,22 +68,21 @@ def _candidates(now: datetime) -> Any:
         .where(slots.c.run_id.is_(None), slots.c.job.is_not(None), slots.c.n < pool_rows.c.size, slots.c.job.not_in(paused))
         .subquery()
     )
-    queued = runs.alias()
-    first = (
-        select(queued.c.id)
-        .where(queued.c.job == with_room.c.job, queued.c.status == "queued", queued.c.due_at <= now)
-        .order_by(queued.c.rank_at)
-        .limit(1)
-        .scalar_subquery()
-    )
+    first = select(runs.c.rank_at).where(*_due(with_room.c.job, now)).order_by(runs.c.rank_at).limit(1).scalar_subquery()
+    rank = first.label("rank_at")
+    ranked = select(with_room.c.job, rank).subquery()
+    return select(ranked.c.job).where(ranked.c.rank_at.is_not(None)).order_by(ranked.c.rank_at).limit(_LOOKED_AT)
+
+
+def _due(job: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (runs.c.job == job, runs.c.status == sql("'queued'"), runs.c.due_at <= now)
+
+
+def _first(job: str, now: datetime) -> Select[Any]:
+    """The job's first due run that no other claimer looks at, kept from them until the commit."""
     columns = (runs.c.id, runs.c.job, runs.c.attempt, runs.c.pools, runs.c.code_versions, runs.c.started_at)
-    return select(*columns).join(with_room, runs.c.id == first).order_by(runs.c.rank_at).limit(_LOOKED_AT)
-
-
-def _lock(connection: Connection, run_id: str) -> bool:
-    """Keep other claimers off the run until the commit; SQLite has one writer anyway."""
-    query = select(runs.c.id).where(runs.c.id == run_id, runs.c.status == RunStatus.queued)
-    return connection.execute(query.with_for_update(skip_locked=True)).first() is not None
+    query = select(*columns).where(*_due(job, now)).order_by(runs.c.rank_at).limit(1)
+    return query.with_for_update(skip_locked=True)
 
 
 def _begin(
@@ -130,6 +133,7 @@ def release(connection: Connection, fence: Fence, due_at: datetime, *, failures:
         return RunStatus.cancelled
     if crash_count >= CRASH_LIMIT:
         connection.execute(update(runs).where(fence.holds).values(crash_count=crash_count))
+        _fail_interrupted(connection, fence)
         sentence = f"The run's process was lost {crash_count} times; its steps' attempts say how."
         finish(connection, fence, RunStatus.failed, Reason.crash_loop, {"type": "crash_loop", "message": sentence})
         return RunStatus.failed
@@ -164,13 +168,28 @@ def rescue(connection: Connection, worker: str, ended: str) -> list[str]:
     return rescued
 
 
-def interrupt(connection: Connection, fence: Fence, reason: Reason) -> None:
-    """What was running when the process went begins again later, without spending a retry."""
+def interrupt(connection: Connection, fence: Fence, reason: Reason, error: dict[str, Any] | None = None) -> None:
+    """What was running when the process went begins again later, without spending a retry.
+
+    The attempts keep the reason. So does the step, until it begins again: it is what a run that crashed too often shows.
+    """
     now = clock.now()
     running = and_(step_attempts.c.run_id == fence.run_id, step_attempts.c.status == "running")
-    connection.execute(update(step_attempts).where(running).values(status="failed", reason=reason, finished_at=now))
+    ended = {"status": "failed", "reason": reason, "error": error, "finished_at": now}
+    connection.execute(update(step_attempts).where(running).values(ended))
     again = and_(steps.c.run_id == fence.run_id, steps.c.status == StepStatus.running)
-    connection.execute(update(steps).where(again).values(status=StepStatus.pending, reason=None, started_at=None))
+    connection.execute(update(steps).where(again).values(status=StepStatus.pending, reason=reason, error=error))
+
+
+def _fail_interrupted(connection: Connection, fence: Fence) -> None:
+    """What was interrupted when the last allowed process went has failed."""
+    lost = and_(
+        steps.c.run_id == fence.run_id,
+        steps.c.status == StepStatus.pending,
+        steps.c.started_at.is_not(None),
+        steps.c.reason.in_((Reason.signal, Reason.exit, Reason.lease_lost)),
+    )
+    connection.execute(update(steps).where(lost).values(status=StepStatus.failed, finished_at=clock.now()))
 
 
 def unclaimable(connection: Connection, known: set[str], limit: int = 100) -> list[str]:

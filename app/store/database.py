@@ -1,10 +1,11 @@
 """The service's database: reads on sessions of their own, writes through one door, changes told after each commit."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -13,9 +14,14 @@ from app.store import sqlite
 from app.store.changes import Changes
 from app.store.lane import WriterLane
 
+Row = RowMapping
+__all__ = ["Connection", "Database", "Row", "touch"]  # so that nothing else needs SQLAlchemy for a type
+
 T = TypeVar("T")
 
 READERS = 20
+CHANNEL = "openbell"
+"""PostgreSQL's notification channel: sent within each writing transaction, heard by the other processes."""
 _TRIES = 3
 _SERIALISATION = ("40001", "40P01")
 """PostgreSQL's serialization_failure and deadlock_detected: the whole transaction is tried again."""
@@ -29,7 +35,10 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.changes = Changes()
         self.engine = sqlite.engine(url, READERS) if self.is_sqlite else _postgresql(url)
-        self._lane = WriterLane(self.engine, self.changes.notify) if self.is_sqlite else None
+        self.commits = 0
+        self._process = secrets.token_hex(8)
+        self._notice = {"channel": CHANNEL, "process": self._process}
+        self._lane = WriterLane(self.engine, self._committed) if self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -59,6 +68,14 @@ class Database:
                     raise
         raise AssertionError("unreachable")
 
+    def _committed(self, topics: set[str]) -> None:
+        self.commits += 1
+        self.changes.notify(topics)
+
+    def is_own(self, payload: str) -> bool:
+        """Whether a notification came from this process, which has been told already."""
+        return payload == self._process
+
     def close(self) -> None:
         """Finish the accepted writes and let go of every connection."""
         if self._lane is not None:
@@ -70,7 +87,9 @@ class Database:
             connection.info["topics"] = topics = set[str]()
             with connection.begin():
                 result = work(connection)
-        self.changes.notify(topics)
+                if topics:
+                    connection.execute(text("SELECT pg_notify(:channel, :process)"), self._notice)
+        self._committed(topics)
         return result
 
 

@@ -11,7 +11,7 @@ from uuid_utils import uuid7
 from app import clock
 from app.errors import NotFound
 from app.store import transitions
-from app.store.changes import QUEUE, run_topic
+from app.store.changes import QUEUE, cancel_topic, run_topic
 from app.store.database import touch
 from app.store.status import PRIORITY_SECONDS, RunStatus, StepStatus
 from app.store.tables import run_tags, runs, steps
@@ -184,7 +184,7 @@ def request_cancel(connection: Connection, run_id: str) -> RunStatus:
         return current
     marked = update(runs).where(runs.c.id == run_id, runs.c.cancel_requested_at.is_(None))
     connection.execute(marked.values(cancel_requested_at=now))
-    touch(connection, run_topic(run_id), QUEUE)
+    touch(connection, run_topic(run_id), cancel_topic(run_id), QUEUE)
     if current is RunStatus.running:
         return current
     cancel_queued(connection, run_id, row["job"], now)

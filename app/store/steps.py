@@ -1,10 +1,9 @@
 """What a run's process reported, written down in order under the run's fence."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from app import clock
 from app.definitions.messages import StepBegan, StepFailed, StepSkipped, StepSucceeded
@@ -159,11 +158,3 @@ def _moved(fence: Fence, job: str, event: StepEvent) -> dict[str, Any]:
     row: dict[str, Any] = {"subject": "step", "name": fence.run_id, "job": job, "node": event["node"], "to_status": to}
     row.update(attempt=event.get("attempt"), worker=fence.worker, reason=event.get("reason"))
     return row
-
-
-def open_attempts(connection: Connection, run_id: str) -> list[tuple[str, int, datetime]]:
-    """(node, attempt, started_at) of what runs now."""
-    query = select(step_attempts.c.node, step_attempts.c.attempt, step_attempts.c.started_at).where(
-        step_attempts.c.run_id == run_id, step_attempts.c.status == "running"
-    )
-    return [(row.node, row.attempt, row.started_at) for row in connection.execute(query)]

@@ -1,0 +1,59 @@
+"""What a run's process asks of its worker: its base snapshot, the exchange's sessions, a publication."""
+
+from typing import Any
+
+from app.definitions.messages import Ask, Reply
+from app.errors import LeaseLost, OpenbellError
+from app.store import calendars, lake, runs, steps
+from app.store.claims import Fence
+from app.store.database import Connection, Database
+
+
+class Answers:
+    """Answers one attempt's questions under its fence."""
+
+    def __init__(self, database: Database, fence: Fence) -> None:
+        self._database = database
+        self._fence = fence
+        self.fenced = False
+        """Set when the lease is gone: nothing is written any more."""
+
+    def answer(self, ask: Ask, before: list[Any]) -> Reply:
+        """Write down what happened before the question, then answer it. Raises LeaseLost."""
+        if self.fenced:
+            raise LeaseLost
+        try:
+            return {"type": "reply", "id": ask["id"], "result": self._result(ask, before)}
+        except LeaseLost:
+            raise
+        except OpenbellError as error:
+            return {"type": "reply", "id": ask["id"], "error": str(error)}
+
+    def _result(self, ask: Ask, before: list[Any]) -> Any:
+        params = ask["params"]
+        if ask["what"] == "publish":
+            return self._database.write(lambda connection: self._publish(connection, params, before))
+        if before:
+            self._database.write(lambda connection: steps.record(connection, self._fence, before))
+        if ask["what"] == "snapshot":
+            return self._database.write(lambda connection: lake.base(connection, self._fence))
+        with self._database.read() as connection:
+            calendars.get(connection, params["calendar"])
+            return [day.isoformat() for day in calendars.between(connection, params["calendar"])]
+
+    def _publish(self, connection: Connection, params: Any, before: list[Any]) -> dict[str, Any]:
+        """The snapshot and the end of the step that publishes it: one transaction."""
+        if before:
+            steps.record(connection, self._fence, before)
+        outcome, state = lake.publish(connection, self._fence, params["node"], params["publication"])
+        if params["end"] is not None and outcome != "conflict":
+            steps.record(connection, self._fence, [params["end"]])
+        return {"outcome": outcome, "state": state}
+
+    def cancel_requested(self) -> bool:
+        """Whether somebody asked the run to stop. Raises LeaseLost when another attempt owns it."""
+        with self._database.read() as connection:
+            run = runs.get(connection, self._fence.run_id)
+        if run["attempt"] != self._fence.attempt or run["worker"] != self._fence.worker:
+            raise LeaseLost
+        return run["cancel_requested_at"] is not None

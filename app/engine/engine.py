@@ -1,0 +1,143 @@
+"""Wires what happens: run processes, the worker, the reaper, and APScheduler as clock and pool of slots."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from app.definitions.catalogue import Catalogue
+from app.engine.children import ChildPool, QueryChild
+from app.engine.executor import SlotExecutor
+from app.engine.forkserver import ForkServer
+from app.engine.reaper import Reaper
+from app.engine.watcher import Watcher
+from app.engine.worker import SLOTS, Worker
+from app.errors import Unavailable
+from app.settings import Settings
+from app.store import catalogue, lake
+from app.store.database import Database
+
+_log = structlog.get_logger("openbell.engine")
+_IDLE_CHECK_SECONDS = 5
+
+
+class Engine:
+    """Everything behind the faces. In every role there is a query child; a worker's role adds the rest."""
+
+    def __init__(self, database: Database, settings: Settings, version: str) -> None:
+        self._database = database
+        self._settings = settings
+        self._version = version
+        self._is_worker = "worker" in settings.roles
+        self._stopping = threading.Event()
+        self._replacing = threading.Lock()
+        self.catalogue: Catalogue | None = None
+        self.worker: Worker | None = None
+
+    def start(self, learned: Callable[[Catalogue], None]) -> None:
+        """Start all of it. `learned` is called once with the catalogue, before any run of it is claimed."""
+        self._forkserver = ForkServer.start(self._settings)
+        self.queries = QueryChild(self._forkserver)
+        self._children = ChildPool(self._forkserver, self._settings)
+        self._watcher = Watcher(self._database)
+        self._watcher.start()
+        self._scheduler = _scheduler(self._settings.slots)
+        self._scheduler.start()
+        if self._is_worker:
+            self._begin_work()
+        self._learning = threading.Thread(target=self._learn, args=(learned,), name="catalogue", daemon=True)
+        self._learning.start()
+
+    def _begin_work(self) -> None:
+        self._children.start()
+        self._scheduler.add_job(self._children.reap_idle, "interval", seconds=_IDLE_CHECK_SECONDS, id="idle-children")
+        self.worker = self._new_worker()
+        self._reaper = Reaper(self._database, self._settings.data_dir, self._own, self._settings.reap_seconds)
+        self._reaper.run_once()
+        self._reaper.start()
+
+    def _own(self) -> str:
+        return self.worker.id if self.worker else ""
+
+    def _new_worker(self) -> Worker:
+        worker = Worker(self._database, self._children, self._scheduler, self._settings, self._replace_worker)
+        worker.start(self._version)
+        return worker
+
+    def _learn(self, learned: Callable[[Catalogue], None]) -> None:
+        """Ask a child what exists; tell the database; then begin to work."""
+        while not self._stopping.is_set():
+            try:
+                found = self.queries.describe()
+                break
+            except Unavailable as error:
+                _log.warning("the op modules are not known yet", error=str(error))
+                self._stopping.wait(1)
+        else:
+            return
+        for broken in found.broken:
+            _log.error("op module is broken", module=broken.module, error=broken.error)
+        digest = self._database.write(lambda connection: catalogue.save(connection, found))
+        self.catalogue = found
+        learned(found)
+        self._reveal()
+        if self.worker is not None:
+            self.worker.serve(found, digest)
+
+    def _reveal(self) -> None:
+        """A child that was killed after its snapshot was committed left the readers' link behind."""
+        with self._database.read() as connection:
+            number = lake.newest(connection)
+            state = lake.state(connection, number)
+        if number:
+            try:
+                self.queries.reveal(state)
+            except Unavailable as error:
+                _log.warning("the view of the newest snapshot was not made", snapshot=number, error=str(error))
+
+    def _replace_worker(self, lost: Worker) -> None:
+        """A worker that lost its lease is never trusted again: another begins, under a new id."""
+        with self._replacing:
+            while not self._stopping.is_set() and self.worker is lost and self.catalogue is not None:
+                try:
+                    worker = self._new_worker()
+                    worker.serve(self.catalogue, catalogue.digest(self.catalogue))
+                    self.worker = worker
+                except Exception as error:
+                    _log.warning("no new worker yet", error=str(error))
+                    self._stopping.wait(1)
+
+    def stop(self) -> None:
+        """Stop claiming, drain, hand back, deregister; then end the processes. The database is closed by its owner, last."""
+        self._stopping.set()
+        if self.worker is not None:
+            self.worker.stop()
+            self._reaper.stop()
+        self._scheduler.shutdown(wait=False)
+        self._children.close()
+        self.queries.close()
+        self._watcher.stop()
+        self._forkserver.stop()
+        self._learning.join(timeout=5)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this process cannot do its work now; nothing when it can."""
+        found = []
+        if self.catalogue is None:
+            found.append("the ops are still being loaded")
+        if self.worker is not None and self.worker.lease.age > self._settings.lease_seconds:
+            found.append(f"the worker's lease was last renewed {self.worker.lease.age:.0f} s ago")
+        return found
+
+
+def _scheduler(slots: int) -> BackgroundScheduler:
+    """APScheduler with a memory store only: its persistent one pickles, and drops what it cannot load."""
+    return BackgroundScheduler(
+        timezone="UTC",
+        jobstores={"default": MemoryJobStore()},
+        executors={"default": {"type": "threadpool", "max_workers": 2}, SLOTS: SlotExecutor(slots)},
+        job_defaults={"misfire_grace_time": None, "coalesce": True},
+    )

@@ -1,0 +1,135 @@
+"""A run's limits: its time, its steps' times, its memory, and a wish that it stop; and how its process is then ended."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from app import clock
+from app.definitions.messages import StepFailed
+from app.engine.children import Child
+from app.engine.plan import Plan
+from app.store import claims, steps
+from app.store.database import Connection
+from app.store.status import Reason
+
+How = Literal["ask", "terminate", "kill"]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The next step of ending a run's process, and why."""
+
+    how: How
+    sentence: str
+
+
+@dataclass
+class Stopped:
+    """Why we ended the process, and which steps that is to be written of; the others beside them begin again."""
+
+    reason: Reason
+    sentence: str
+    nodes: list[str] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=dict)
+    for_good: bool = False
+    """The whole run's limit: no step's retry is due."""
+
+    def record(self, connection: Connection, plan: Plan) -> None:
+        """Fail the steps that were over their limit; interrupt what ran beside them."""
+        if failed := [self._failed(plan, node) for node in self.nodes]:
+            steps.record(connection, plan.fence, failed)
+        claims.interrupt(connection, plan.fence, Reason.interrupted)
+
+    def _failed(self, plan: Plan, node: str) -> StepFailed:
+        policy, failures = plan.retries.get(node), plan.failures[node] + 1
+        retry = policy is not None and not self.for_good and policy.allows(failures)
+        due = clock.now() + policy.delay_before(failures) if policy and retry else None
+        error: Any = {"type": self.reason.value, "message": self.sentence, "traceback": "", "classes": [self.reason.value]}
+        return {
+            "type": "step_failed",
+            "node": node,
+            "attempt": self.attempts[node],
+            "at": clock.iso(clock.now()),
+            "reason": "oom" if self.reason is Reason.oom else "timeout",
+            "error": error,
+            "metrics": {},
+            "retry_at": clock.iso(due) if due else None,
+        }
+
+
+class Limits:
+    """Watches one attempt by the monotonic clock."""
+
+    def __init__(self, plan: Plan, grace_seconds: float) -> None:
+        self._plan = plan
+        self._grace = grace_seconds
+        self._began = time.monotonic()
+        self._running: dict[str, tuple[float, int]] = {}
+        self._asked_at: float | None = None
+        self._terminated_at: float | None = None
+        self.stopped: Stopped | None = None
+
+    def note(self, event: Any) -> None:
+        """A step began or ended; one whose try failed counts it."""
+        node = event["node"]
+        if event["type"] == "step_began":
+            self._running[node] = (time.monotonic(), event["attempt"])
+            return
+        self._running.pop(node, None)
+        if event["type"] == "step_failed":
+            self._plan.failures[node] += 1
+
+    def seconds_left(self, now: float) -> float:
+        """The time until the next limit."""
+        instants = [begun + self._plan.step_timeouts[node] for node, begun in self._begun_with_limit()]
+        if self._plan.timeout_seconds is not None:
+            instants.append(self._began + self._plan.timeout_seconds)
+        if self._terminated_at is not None:
+            instants.append(self._terminated_at + self._grace)
+        elif self._asked_at is not None:
+            instants.append(self._asked_at + self._grace)
+        return max(0.0, min(instants, default=now + 3600) - now)
+
+    def _begun_with_limit(self) -> list[tuple[str, float]]:
+        return [(node, begun) for node, (begun, _) in self._running.items() if node in self._plan.step_timeouts]
+
+    def due(self, child: Child, cancel_requested: Callable[[], bool]) -> Stop | None:
+        """What is to be done with the process now, if anything."""
+        now = time.monotonic()
+        if self._terminated_at is not None:
+            return Stop("kill", "The process did not end: SIGKILL.") if now >= self._terminated_at + self._grace else None
+        if self._asked_at is not None:
+            return self._terminate(now, None) if now >= self._asked_at + self._grace else None
+        if (over := self._over(child, now)) is not None:
+            return self._terminate(now, over)
+        if cancel_requested():
+            self._asked_at = now
+            self.stopped = Stopped(Reason.cancelled, "The run was asked to stop.")
+            return Stop("ask", self.stopped.sentence)
+        return None
+
+    def _terminate(self, now: float, stopped: Stopped | None) -> Stop:
+        self._terminated_at = now
+        self.stopped = stopped or self.stopped
+        assert self.stopped is not None
+        return Stop("terminate", f"{self.stopped.sentence} SIGTERM to the process.")
+
+    def _over(self, child: Child, now: float) -> Stopped | None:
+        late = [node for node, begun in self._begun_with_limit() if now >= begun + self._plan.step_timeouts[node]]
+        if late:
+            names = ", ".join(late)
+            seconds = self._plan.step_timeouts[late[0]]
+            return self._stopped(Reason.timeout, f"{names} took longer than {seconds:g} s.", late)
+        limit = self._plan.timeout_seconds
+        if limit is not None and now >= self._began + limit:
+            stopped = self._stopped(Reason.timeout, f"The run took longer than {limit:g} s.", list(self._running))
+            stopped.for_good = True
+            return stopped
+        if (most := self._plan.memory_limit_bytes) is not None and (used := child.memory()) > most:
+            sentence = f"The run's processes held {used / 2**20:.0f} MiB; its limit is {most / 2**20:.0f} MiB."
+            return self._stopped(Reason.oom, sentence, list(self._running))
+        return None
+
+    def _stopped(self, reason: Reason, sentence: str, nodes: list[str]) -> Stopped:
+        return Stopped(reason, sentence, nodes, {node: self._running[node][1] for node in nodes})

@@ -1,0 +1,68 @@
+"""A run's log is a file of JSON lines: appended by its supervisor, bounded, named in the database."""
+
+import json
+from pathlib import Path
+from typing import IO, Any
+
+from app import clock
+from app.store.logs import LogFacts
+
+LIMIT_BYTES = 32 * 2**20
+"""Beyond this an attempt's log is cut, with a mark: a flood must not fill the disk."""
+
+_LINE_BYTES = 64 * 1024
+
+
+class RunLog:
+    """One attempt's log file, `logs/<yyyy-mm>/<run>.<attempt>.jsonl` in the data dir."""
+
+    def __init__(self, data_dir: Path, run_id: str, attempt: int) -> None:
+        self.path = Path("logs") / clock.now().strftime("%Y-%m") / f"{run_id}.{attempt}.jsonl"
+        target = data_dir / self.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = target.open("ab", buffering=0)
+        self.bytes = self._file.tell()
+        self.lines = 0
+        self.cut = False
+
+    def facts(self) -> LogFacts:
+        """What the database is told."""
+        return LogFacts(str(self.path), self.bytes, self.lines, self.cut)
+
+    def append(self, lines: list[dict[str, Any]]) -> None:
+        """Write lines, all at once; nothing more once the log is cut."""
+        if self.cut or not lines:
+            return
+        data = b"".join(map(_encoded, lines))
+        if self.bytes + len(data) > LIMIT_BYTES:
+            self.cut = True
+            lines = [_line("warning", f"The log is cut here: it reached {LIMIT_BYTES // 2**20} MiB.")]
+            data = _encoded(lines[0])
+        self._file.write(data)
+        self.bytes += len(data)
+        self.lines += len(lines)
+
+    def say(self, level: str, message: str, node: str | None = None) -> None:
+        """A line of the supervisor's own."""
+        self.append([_line(level, message, node)])
+
+    def output(self, lines: list[str]) -> None:
+        """What the run's process printed."""
+        self.append([_line("output", line) for line in lines])
+
+    def close(self) -> None:
+        """No more lines."""
+        self._file.close()
+
+
+def _line(level: str, message: str, node: str | None = None) -> dict[str, Any]:
+    return {"at": clock.iso(clock.now()), "level": level, "node": node, "attempt": None, "message": message, "fields": {}}
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
+    data = text.encode("utf-8", "replace")
+    if len(data) > _LINE_BYTES:
+        line = {**line, "message": str(line["message"])[: _LINE_BYTES // 4] + " [line cut]", "fields": {}}
+        data = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return data + b"\n"

@@ -1,0 +1,75 @@
+"""What one attempt of a run has to do: its nodes with what is already known of them, its limits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app import clock
+from app.definitions.catalogue import Catalogue
+from app.definitions.messages import NodeSpec, RunSpec
+from app.definitions.pipeline import resolve
+from app.definitions.retry import RetryPolicy
+from app.store import definitions, runs
+from app.store.claims import Fence, guard
+from app.store.database import Connection, Row
+from app.store.status import StepStatus
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A claimed run: what its process is told, and what its supervisor watches."""
+
+    fence: Fence
+    spec: RunSpec
+    timeout_seconds: float | None
+    memory_limit_bytes: int | None
+    step_timeouts: dict[str, float]
+    retries: dict[str, RetryPolicy]
+    failures: dict[str, int]
+
+
+def load(connection: Connection, fence: Fence, catalogue: Catalogue) -> Plan:
+    """The plan of a run that was just claimed. Raises LeaseLost."""
+    run = guard(connection, fence)
+    steps = {step["node"]: step for step in runs.steps_of(connection, [fence.run_id])}
+    pipeline = definitions.get(connection, "pipeline", run["pipeline"], run["pipeline_version"])
+    ops = catalogue.by_name
+    nodes, timeouts, retries = [], {}, {}
+    for node in resolve(pipeline.document, run["params"]):
+        op = ops[steps[node["id"]]["op"]]
+        policy = node["retry"] or (op.retry.model_dump(mode="json") if op.retry else None)
+        nodes.append(_node(node, steps[node["id"]], policy))
+        if policy:
+            retries[node["id"]] = RetryPolicy.model_validate(policy)
+        if timeout := node["timeout_seconds"] or op.timeout_seconds:
+            timeouts[node["id"]] = timeout
+    failures = {name: step["failures"] for name, step in steps.items()}
+    return Plan(fence, _spec(run, nodes), run["timeout_seconds"], run["memory_limit_bytes"], timeouts, retries, failures)
+
+
+def _spec(run: Row, nodes: list[NodeSpec]) -> RunSpec:
+    return {
+        "id": run["id"],
+        "attempt": run["attempt"],
+        "job": run["job"],
+        "trade_date": run["trade_date"].isoformat() if run["trade_date"] else None,
+        "params": run["params"],
+        "tags": run["tags"],
+        "nodes": nodes,
+    }
+
+
+def _node(node: dict[str, Any], step: Row, policy: dict[str, Any] | None) -> NodeSpec:
+    known = step["status"] in (StepStatus.succeeded, StepStatus.failed, StepStatus.skipped)
+    return {
+        "id": node["id"],
+        "op": step["op"],
+        "inputs": node["inputs"],
+        "params": node["params"],
+        "retry": policy,
+        "status": step["status"] if known else "pending",
+        "attempts": step["attempt"],
+        "failures": step["failures"],
+        "due_at": clock.iso(step["due_at"]) if step["due_at"] else None,
+        "outputs": step["outputs"] or {},
+        "staged": step["staged"] or [],
+    }

@@ -1,0 +1,214 @@
+"""One claimed run: hands it to a run process, writes down what that reports, and sees to its end."""
+
+import contextlib
+import os
+import time
+from typing import Any
+
+import structlog
+
+from app.definitions.messages import Event
+from app.engine.answers import Answers
+from app.engine.children import Child, ChildLost, ChildPool, ExitFacts, Received
+from app.engine.limits import Limits, Stop
+from app.engine.logs import RunLog
+from app.engine.plan import Plan
+from app.errors import LeaseLost
+from app.store import endings, logs, steps
+from app.store.changes import cancel_topic, log_topic
+from app.store.claims import Fence
+from app.store.database import Connection, Database
+from app.store.status import Reason, RunStatus
+
+_LOOK_SECONDS = 1.0
+"""How often an undisturbed run is looked at: its memory, and a cancel that another process asked for."""
+
+_log = structlog.get_logger("openbell.supervisor")
+
+
+class Supervisor:
+    """Executes one attempt of a run. It alone writes to the database for it, always under the fence."""
+
+    def __init__(self, database: Database, children: ChildPool, plan: Plan, log: RunLog, grace_seconds: float) -> None:
+        self._database = database
+        self._children = children
+        self._plan = plan
+        self._log = log
+        self._limits = Limits(plan, grace_seconds)
+        self._answers = Answers(database, plan.fence)
+        self._events: list[Any] = []
+        self._child: Child | None = None
+        self._ended = False
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._handing_back = False
+
+    @property
+    def fence(self) -> Fence:
+        """Which attempt this is."""
+        return self._plan.fence
+
+    def wake(self) -> None:
+        """Look at once whether the run is to stop."""
+        os.eventfd_write(self._wake, 1)
+
+    def hand_back(self) -> None:
+        """The worker stops: end the process, give the run back to the queue."""
+        self._handing_back = True
+        self.wake()
+
+    def kill(self) -> None:
+        """End the process at once, from any thread, without a word to the database: the lease is gone."""
+        self._answers.fenced = True
+        if self._child is not None:
+            self._child.kill()
+
+    def run(self) -> None:
+        """Execute the attempt to its end. Raises nothing: what it cannot write, the next attempt finds out."""
+        fence = self._plan.fence
+        try:
+            with self._database.changes.listening(cancel_topic(fence.run_id), self.wake):
+                self._execute()
+        except LeaseLost:
+            _log.warning("lease lost; the attempt's output is dropped", run=fence.run_id, attempt=fence.attempt)
+        finally:
+            if self._child is not None:
+                self._children.discard(self._child)
+            os.close(self._wake)
+            self._log.close()
+
+    def _execute(self) -> None:
+        self._child = child = self._children.take()
+        try:
+            child.send({"type": "run", "run": self._plan.spec})
+            while not self._ended:
+                received = child.receive(self._wait(), self._wake)
+                self._hear(received)
+                if received.exit is not None and not self._ended:
+                    self._lost(received.exit)
+                elif not self._ended:
+                    self._check(woken=received.woken)
+        except ChildLost:
+            # Between the last look and a message to it: what it sent before, and its exit status, are still to be read.
+            self._lost(self._drain(child))
+
+    def _wait(self) -> float:
+        return min(_LOOK_SECONDS, self._limits.seconds_left(time.monotonic()))
+
+    def _drain(self, child: Child) -> ExitFacts:
+        while True:
+            received = child.receive(None)
+            self._hear(received)
+            if received.exit is not None:
+                return received.exit
+
+    def _hear(self, received: Received) -> None:
+        """Write down everything of one message: log lines to the file, step events in one transaction."""
+        self._log.output(received.output)
+        self._log.append([_logged(event) for event in received.events if event["type"] == "log"])
+        for event in received.events:
+            self._one(event)
+        if self._events:
+            self._record()
+        if received.output or received.events:
+            self._database.changes.notify((log_topic(self._plan.fence.run_id),))
+
+    def _one(self, event: Event) -> None:
+        if event["type"] in ("step_began", "step_succeeded", "step_failed", "step_skipped"):
+            self._limits.note(event)
+            self._events.append(event)
+        elif event["type"] == "ask":
+            assert self._child is not None
+            answer = self._answers.answer(event, self._take_events())
+            # A child that is gone meanwhile needs no answer; its end is heard of by the next look.
+            with contextlib.suppress(ChildLost):
+                self._child.send(answer)
+        elif event["type"] == "run_ended":
+            self._settle()
+            self._give_back(event["memory_bytes"])
+
+    def _take_events(self) -> list[Any]:
+        events, self._events = self._events, []
+        return events
+
+    def _record(self) -> None:
+        events = self._take_events()
+        self._write(lambda connection: steps.record(connection, self._plan.fence, events))
+
+    def _write(self, work: Any) -> Any:
+        """A fenced write; once the lease is gone nothing is written, even if the database would still let us."""
+        if self._answers.fenced:
+            raise LeaseLost
+        return self._database.write(work)
+
+    def _settle(self) -> None:
+        fence, events, facts = self._plan.fence, self._take_events(), self._log.facts()
+
+        def work(connection: Connection) -> RunStatus:
+            if events:
+                steps.record(connection, fence, events)
+            logs.save(connection, fence.run_id, fence.attempt, facts)
+            return endings.settle(connection, fence)
+
+        self._finish(work)
+
+    def _finish(self, work: Any) -> None:
+        status = self._write(work)
+        self._ended = True
+        self._database.changes.notify((log_topic(self._plan.fence.run_id),))
+        _log.info("run attempt ended", run=self._plan.fence.run_id, attempt=self._plan.fence.attempt, status=str(status))
+
+    def _give_back(self, memory_bytes: int) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            self._children.give_back(child, memory_bytes)
+
+    def _check(self, *, woken: bool) -> None:
+        """Look at the run's limits and whether somebody asked it to stop; carry out what follows."""
+        assert self._child is not None
+        if woken:
+            os.eventfd_read(self._wake)
+        if self._handing_back:
+            self._child.kill()
+            self._drain(self._child)
+            self._finish(lambda connection: endings.hand_back(connection, self._plan.fence))
+            return
+        stop = self._limits.due(self._child, self._answers.cancel_requested)
+        if stop is not None:
+            self._stop(self._child, stop)
+
+    def _stop(self, child: Child, stop: Stop) -> None:
+        """One step of ending the process: ask, then SIGTERM, then SIGKILL and say why."""
+        self._log.say("warning", stop.sentence)
+        if stop.how == "ask":
+            child.send({"type": "cancel"})
+        elif stop.how == "terminate":
+            child.terminate()
+        else:
+            child.kill()
+            self._lost(self._drain(child))
+
+    def _lost(self, exit_facts: ExitFacts) -> None:
+        """The process is gone: because we ended it, or unasked."""
+        if self._ended:
+            return
+        fence, facts, stopped = self._plan.fence, self._log.facts(), self._limits.stopped
+        if stopped is None:
+            self._log.say("error", f"The run's process was lost: {exit_facts.sentence}.")
+            facts = self._log.facts()
+
+        def work(connection: Connection) -> RunStatus:
+            logs.save(connection, fence.run_id, fence.attempt, facts)
+            if stopped is not None:
+                stopped.record(connection, self._plan)
+                return endings.settle(connection, fence, (stopped.reason, stopped.sentence) if stopped.for_good else None)
+            reason = Reason.signal if exit_facts.signal else Reason.exit
+            error = {"type": reason.value, "message": exit_facts.sentence}
+            return endings.lose(connection, fence, reason, error)
+
+        if self._events:
+            self._record()
+        self._finish(work)
+
+
+def _logged(event: Any) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key != "type"}

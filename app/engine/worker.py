@@ -1,0 +1,177 @@
+"""The worker: claims no more runs than it has free slots, gives each to a slot, drains when it is to stop."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from uuid_utils import uuid7
+
+from app import clock
+from app.definitions.catalogue import Catalogue
+from app.engine import plan, reaper
+from app.engine.children import ChildPool
+from app.engine.lease import Lease
+from app.engine.logs import RunLog
+from app.engine.supervisor import Supervisor
+from app.errors import LeaseLost, OpenbellError
+from app.settings import Settings
+from app.store import claims, endings, workers
+from app.store.changes import QUEUE
+from app.store.claims import Fence
+from app.store.database import Database
+from app.store.status import Reason
+
+_log = structlog.get_logger("openbell.worker")
+SLOTS = "slots"
+
+
+class Worker:
+    """One registered process with a lease and a number of slots."""
+
+    def __init__(
+        self,
+        database: Database,
+        children: ChildPool,
+        scheduler: BackgroundScheduler,
+        settings: Settings,
+        lost: Callable[["Worker"], None],
+    ) -> None:
+        self.id = str(uuid7())  # new at each start: a restarted worker must not look like its dead attempt
+        self._database = database
+        self._children = children
+        self._scheduler = scheduler
+        self._settings = settings
+        self._lost = lost
+        self._catalogue = Catalogue()
+        self._running: dict[Fence, Supervisor] = {}
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self.lease = Lease(database, self.id, settings, self._lose_everything)
+        self._thread = threading.Thread(target=self._dispatching, name="dispatcher", daemon=True)
+
+    def start(self, version: str) -> None:
+        """Register, hold the lock file, begin to beat. Nothing is claimed before the catalogue is known."""
+        self._lock_file = reaper.hold(self._settings.data_dir, self.id)
+        self._database.write(
+            lambda connection: workers.register(
+                connection,
+                self.id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                roles=list(self._settings.roles),
+                slots=self._settings.slots,
+                version=version,
+                lease=timedelta(seconds=self._settings.lease_seconds),
+            )
+        )
+        self.lease.start()
+
+    def serve(self, catalogue: Catalogue, digest: str) -> None:
+        """Begin to claim runs whose ops are in this catalogue."""
+        self._catalogue = catalogue
+        self._database.write(lambda connection: workers.set_catalogue(connection, self.id, digest))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim nothing more, let runs end for the grace, hand the others back, deregister."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._drain(self._settings.grace_seconds)
+        for supervisor in self._supervisors():
+            supervisor.hand_back()
+        self._drain(self._settings.grace_seconds)
+        self.lease.stop()
+        self._database.write(lambda connection: workers.deregister(connection, self.id))
+        reaper.let_go(self._settings.data_dir, self.id, self._lock_file)
+
+    def _drain(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self._supervisors() and (left := until - time.monotonic()) > 0:
+            self._woken.clear()
+            if self._supervisors():
+                self._woken.wait(left)
+
+    def _supervisors(self) -> list[Supervisor]:
+        with self._lock:
+            return list(self._running.values())
+
+    def _dispatching(self) -> None:
+        with self._database.changes.listening(QUEUE, self._woken.set):
+            while not self._stopping.is_set():
+                self._woken.clear()
+                try:
+                    wait = self._claim_all()
+                except Exception as error:
+                    _log.warning("claiming failed", error=str(error))
+                    wait = self._settings.poll_seconds
+                self._woken.wait(wait)
+
+    def _claim_all(self) -> float:
+        """Fill the free slots; answers how long to sleep if nothing wakes us."""
+        versions = {spec.name: spec.code_version for spec in self._catalogue.ops}
+        while not self._stopping.is_set() and len(self._supervisors()) < self._settings.slots:
+            fence = self._database.write(lambda connection: claims.claim(connection, self.id, versions))
+            if fence is None:
+                return self._sleep()
+            self._execute(fence)
+        return self._settings.poll_seconds
+
+    def _sleep(self) -> float:
+        now = clock.now()
+        with self._database.read() as connection:
+            due = claims.next_due(connection, now)
+        seconds = (due - now).total_seconds() if due else self._settings.poll_seconds
+        return min(max(seconds, 0.0), self._settings.poll_seconds)
+
+    def _execute(self, fence: Fence) -> None:
+        """Give a claimed run to a slot."""
+        try:
+            with self._database.read() as connection:
+                planned = plan.load(connection, fence, self._catalogue)
+            log = RunLog(self._settings.data_dir, fence.run_id, fence.attempt)
+        except (LeaseLost, OpenbellError, OSError) as error:
+            _log.error("a claimed run cannot begin", run=fence.run_id, error=str(error))
+            self._database.write(lambda connection: endings.hand_back(connection, fence))
+            return
+        supervisor = Supervisor(self._database, self._children, planned, log, self._settings.grace_seconds)
+        with self._lock:
+            self._running[fence] = supervisor
+        self._scheduler.add_job(
+            self._supervise, args=(supervisor,), executor=SLOTS, id=f"{fence.run_id}.{fence.attempt}", misfire_grace_time=None
+        )
+
+    def _supervise(self, supervisor: Supervisor) -> None:
+        try:
+            supervisor.run()
+        except Exception:
+            _log.exception("supervising failed; the run is given back", run=supervisor.fence.run_id)
+            self._give_back(supervisor.fence)
+        finally:
+            with self._lock:
+                del self._running[supervisor.fence]
+            self._woken.set()
+
+    def _give_back(self, fence: Fence) -> None:
+        """A fault of ours counts as a lost child, so that it cannot loop for ever."""
+        error = {"type": "internal_error", "message": "The worker could not supervise the run; its own log says why."}
+        try:
+            self._database.write(lambda connection: endings.lose(connection, fence, Reason.interrupted, error))
+        except Exception as failed:
+            _log.error("the run stays with this worker's lease", run=fence.run_id, error=str(failed))
+
+    def _lose_everything(self) -> None:
+        """The lease is gone: end every run process before another worker begins their runs again."""
+        self._stopping.set()
+        self._woken.set()
+        for supervisor in self._supervisors():
+            supervisor.kill()
+        self._drain(self._settings.lease_seconds)
+        self._lost(self)

@@ -1,0 +1,75 @@
+"""How a run's execution ends, decided from its steps in the transaction that writes it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, update
+
+from app import clock
+from app.definitions.retry import RetryPolicy
+from app.store import claims, runs
+from app.store.claims import Fence
+from app.store.status import FINAL_STEP, Reason, RunStatus, StepStatus
+from app.store.tables import steps
+
+
+def settle(connection: Connection, fence: Fence, limit: tuple[Reason, str] | None = None) -> RunStatus:
+    """End the run if its steps are final, or give it back until the next one is due. Raises LeaseLost.
+
+    `limit` is the limit that the run as a whole has reached: it fails. A run that was asked to stop is cancelled, unless
+    everything was done: the ending is what happened.
+    """
+    run = claims.guard(connection, fence)
+    if limit is not None:
+        reason, sentence = limit
+        return _failed(connection, fence, run, reason, {"type": reason.value, "message": sentence})
+    found = runs.steps_of(connection, [fence.run_id])
+    waiting = [step for step in found if step["status"] not in FINAL_STEP]
+    if run["cancel_requested_at"] is not None and waiting:
+        claims.finish(connection, fence, RunStatus.cancelled, Reason.cancelled)
+        return RunStatus.cancelled
+    if waiting:
+        due = min((step["due_at"] for step in waiting if step["due_at"]), default=clock.now())
+        return claims.release(connection, fence, due)
+    failed = [step for step in found if step["status"] == StepStatus.failed]
+    if not failed:
+        claims.finish(connection, fence, RunStatus.succeeded)
+        return RunStatus.succeeded
+    error = {"node": failed[0]["node"], **(failed[0]["error"] or {})}
+    return _failed(connection, fence, run, Reason(failed[0]["reason"]), error)
+
+
+def _failed(connection: Connection, fence: Fence, run: RowMapping, reason: Reason, error: dict[str, Any]) -> RunStatus:
+    """End the run as failed, or give it back if its job's retry policy pays for another attempt."""
+    if (due := _run_retry(run, tuple(error.get("classes", ())))) is not None:
+        _begin_again(connection, fence)
+        return claims.release(connection, fence, due, failures=1)
+    summary = {key: error[key] for key in ("node", "type", "message", "hint") if error.get(key)}
+    claims.finish(connection, fence, RunStatus.failed, reason, summary)
+    return RunStatus.failed
+
+
+def _run_retry(run: RowMapping, error_classes: tuple[str, ...]) -> datetime | None:
+    if not run["retry"] or run["cancel_requested_at"] is not None:
+        return None
+    policy, failures = RetryPolicy.model_validate(run["retry"]), run["failures"] + 1
+    return clock.now() + policy.delay_before(failures) if policy.allows(failures, error_classes) else None
+
+
+def _begin_again(connection: Connection, fence: Fence) -> None:
+    """What did not succeed waits again, its op's own retries counted anew; what succeeded is taken over."""
+    unfinished = and_(steps.c.run_id == fence.run_id, steps.c.status != StepStatus.succeeded)
+    again = {"status": StepStatus.pending, "reason": None, "error": None, "failures": 0, "due_at": None}
+    connection.execute(update(steps).where(unfinished).values(finished_at=None, started_at=None, **again))
+
+
+def lose(connection: Connection, fence: Fence, reason: Reason, error: dict[str, Any]) -> RunStatus:
+    """The run's process went unasked: one lost child; the third ends the run. Raises LeaseLost."""
+    claims.interrupt(connection, fence, reason, error)
+    return claims.release(connection, fence, clock.now(), crashed=True)
+
+
+def hand_back(connection: Connection, fence: Fence) -> RunStatus:
+    """The worker stops: the run goes back to the queue as it is, at nobody's cost. Raises LeaseLost."""
+    claims.interrupt(connection, fence, Reason.interrupted)
+    return claims.release(connection, fence, clock.now())
