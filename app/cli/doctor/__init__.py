@@ -8,7 +8,7 @@ import typer
 
 from app import settings
 from app.cli import screen
-from app.cli.doctor import machine, source, state
+from app.cli.doctor import children, machine, source, state
 from app.cli.doctor.finding import Finding, failed
 from app.errors import ConfigurationError
 from app.settings import Settings
@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     machine.port,
     state.database,
     state.calendars,
+    children.modules,
     source.readable,
 )
 
