@@ -1,0 +1,59 @@
+"""The object that an op's `context` parameter receives."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import cast
+
+from app import clock
+from app.definitions.lake import Lake
+from app.runner.graph import Node
+from app.runner.lake import StepLake
+from app.runner.logs import StepLog
+from app.runner.metrics import Metrics
+from app.runner.publication import publish
+from app.runner.run import Run
+
+
+class StepContext:
+    """`definitions.context.OpContext` for one attempt of one step."""
+
+    def __init__(self, run: Run, node: Node, lake: StepLake, metrics: Metrics) -> None:
+        self.run_id = run.spec["id"]
+        self.job = run.spec["job"]
+        self.node = node.id
+        self.attempt = node.attempts
+        self.trade_date = run.trade_date
+        self.params = dict(run.spec["params"])
+        self.tags = dict(run.spec["tags"])
+        self.log = StepLog(run.journal)
+        self.settings = run.settings
+        self.data_dir = run.settings.data_dir
+        self._run = run
+        self._node = node
+        self._lake = lake
+        self._metrics = metrics
+
+    @property
+    def scratch(self) -> Path:
+        self._run.scratch.mkdir(parents=True, exist_ok=True)
+        return self._run.scratch
+
+    @property
+    def lake(self) -> Lake:
+        return cast(Lake, self._lake)
+
+    @property
+    def cancelled(self) -> bool:
+        return self._run.cancelled.is_set()
+
+    def metric(self, name: str, value: float | int | str | None) -> None:
+        self._metrics.report(name, value)
+
+    def sessions(self, calendar: str = "XSHG") -> list[date]:
+        return self._run.sessions(calendar)
+
+    def now(self) -> datetime:
+        return clock.now()
+
+    def publish(self) -> int | None:
+        return publish(self._run, self._node, self._lake, None)

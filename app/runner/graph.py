@@ -1,0 +1,101 @@
+"""The nodes of one run: what is done, what may begin, what will never begin and why."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from app import clock
+from app.definitions import registry
+from app.definitions.messages import NodeSpec, Output, RunSpec
+from app.definitions.op import RESULT, Op
+from app.runner.frames import readable
+
+Status = Literal["pending", "delayed", "ready", "running", "succeeded", "failed", "skipped"]
+FINAL = ("succeeded", "failed", "skipped")
+
+
+class Source(NamedTuple):
+    """Where an input comes from."""
+
+    input: str
+    node: "Node"
+    output: str
+    optional: bool
+
+
+class Obstacle(NamedTuple):
+    """Why a node is skipped."""
+
+    reason: Literal["upstream_failed", "missing_input"]
+    detail: str
+
+
+class Node:
+    """One step of the run under way."""
+
+    def __init__(self, spec: NodeSpec) -> None:
+        self.id = spec["id"]
+        self.spec = spec
+        self.op: Op | None = registry.ops.get(spec["op"])
+        self.status: Status = spec["status"]
+        self.attempts = spec["attempts"]
+        self.failures = spec["failures"]
+        self.due_at: datetime | None = clock.parse(spec["due_at"]) if spec["due_at"] else None
+        self.outputs: dict[str, Output] = spec["outputs"]
+        self.sources: list[Source] = []
+        self.consumers: list[Node] = []
+        self.broken = self.status == "failed"
+        """Whether it failed, or cannot run because something before it failed."""
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    def is_due(self, now: datetime) -> bool:
+        return self.due_at is None or self.due_at <= now
+
+    def obstacle(self) -> Obstacle | None:
+        """What keeps a node from running whose sources are all final."""
+        for name, source, _, _ in self.sources:
+            if source.broken:
+                how = "failed" if source.status == "failed" else "could not run because a node before it failed"
+                return Obstacle("upstream_failed", f"Input {name!r} comes from node {source.id!r}, which {how}.")
+        for name, source, output, optional in self.sources:
+            if optional:
+                continue
+            if source.status == "skipped":
+                return Obstacle("missing_input", f"Input {name!r} comes from node {source.id!r}, which was skipped.")
+            if output not in source.outputs:
+                return Obstacle("missing_input", f"Input {name!r} is missing: node {source.id!r} left out its output {output!r}.")
+        return None
+
+
+def build(spec: RunSpec, data_dir: Path) -> list[Node]:
+    """The run's nodes, sources first; a finished one is pending again only where what it made is gone and still needed."""
+    nodes = {node["id"]: Node(node) for node in spec["nodes"]}
+    for node in nodes.values():
+        optional = {port.name for port in node.op.spec.inputs if port.optional} if node.op else set()
+        for name, (source_id, output) in node.spec["inputs"].items():
+            source = nodes[source_id]
+            node.sources.append(Source(name, source, output or _only_output(source), name in optional))
+            source.consumers.append(node)
+        node.broken = node.broken or (node.status != "succeeded" and any(source.node.broken for source in node.sources))
+    for node in reversed(nodes.values()):
+        if node.status == "succeeded" and _is_missed(node, data_dir):
+            node.status = "pending"
+    return list(nodes.values())
+
+
+def _is_missed(node: Node, data_dir: Path) -> bool:
+    gone = {name for name, output in node.outputs.items() if output["kind"] == "frame" and not readable(output, data_dir)}
+    return any(
+        source.node is node and source.output in gone
+        for consumer in node.consumers
+        if gone and consumer.status == "pending" and not consumer.broken
+        for source in consumer.sources
+    )
+
+
+def _only_output(node: Node) -> str:
+    outputs = node.op.spec.outputs if node.op else ()
+    return outputs[0].name if len(outputs) == 1 else RESULT

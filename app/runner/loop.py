@@ -1,0 +1,114 @@
+"""The step loop: runs whatever may run, branches beside each other, until nothing is left to do now."""
+
+import queue
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+
+from app import clock
+from app.definitions.messages import RunEnded
+from app.runner import memory
+from app.runner.graph import Node, Obstacle, build
+from app.runner.run import Run
+from app.runner.step import attempt
+
+BRANCHES = 16
+"""Steps of one run that run at once; what is beyond waits for one of them."""
+
+_threads = ThreadPoolExecutor(BRANCHES, thread_name_prefix="branch")
+
+
+class Loop:
+    """One attempt of a run. The loop alone decides what begins; a step changes its own node and no other."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._nodes = build(run.spec, run.settings.data_dir)
+        self._ready: deque[Node] = deque()
+        self._delayed: list[Node] = []
+        self._running: dict[Future[None], Node] = {}
+        self._done: queue.SimpleQueue[Future[None]] = queue.SimpleQueue()
+
+    def run(self) -> RunEnded:
+        """Run until all steps are final, what is left waits for a delayed retry, or the run was cancelled."""
+        for node in self._nodes:
+            self._consider(node)
+        while True:
+            self._begin()
+            if not self._running:
+                return RunEnded(type="run_ended", due_at=self._due_at(), memory_bytes=memory.grown_bytes())
+            self._run.emitter.flush()
+            self._await_one()
+
+    def _begin(self) -> None:
+        self._wake_delayed()
+        while self._ready and not self._run.cancelled.is_set():
+            node = self._ready.popleft()
+            if self._ready or self._running or self._delayed:
+                future = _threads.submit(attempt, node, self._run, alone=not self._running)
+                self._running[future] = node
+                future.add_done_callback(self._done.put)
+            else:
+                # A chain stays on this thread: a hop costs as much as a small step.
+                attempt(node, self._run, alone=True)
+                self._settle(node)
+
+    def _await_one(self) -> None:
+        due = self._due()
+        timeout = max((due - clock.now()).total_seconds(), 0) if due else None
+        try:
+            future = self._done.get(timeout=timeout)
+        except queue.Empty:
+            return
+        node = self._running.pop(future)
+        # A step's own errors are its end; what is raised here is a fault of the runner, and ends this process.
+        future.result()
+        self._settle(node)
+
+    def _settle(self, node: Node) -> None:
+        if not node.is_final:
+            self._consider(node)
+            return
+        ended = [node]
+        while ended:
+            node = ended.pop()
+            for source in {source.node for source in node.sources}:
+                if all(consumer.is_final for consumer in source.consumers):
+                    self._run.frames.release(source.id)
+            ended += [consumer for consumer in node.consumers if self._consider(consumer)]
+
+    def _consider(self, node: Node) -> bool:
+        """Make a pending node ready or delayed, or skip it (then true), once everything before it is final."""
+        if node.status != "pending" or not all(source.node.is_final for source in node.sources):
+            return False
+        if obstacle := node.obstacle():
+            self._skip(node, obstacle)
+            return True
+        if node.is_due(clock.now()):
+            node.status = "ready"
+            self._ready.append(node)
+        else:
+            node.status = "delayed"
+            self._delayed.append(node)
+        return False
+
+    def _skip(self, node: Node, obstacle: Obstacle) -> None:
+        reason, detail = obstacle
+        node.broken = reason == "upstream_failed"
+        node.status = "skipped"
+        at = clock.iso(clock.now())
+        self._run.emitter.emit({"type": "step_skipped", "node": node.id, "at": at, "reason": reason, "detail": detail})
+
+    def _wake_delayed(self) -> None:
+        now = clock.now()
+        for node in [node for node in self._delayed if node.is_due(now)]:
+            self._delayed.remove(node)
+            node.status = "ready"
+            self._ready.append(node)
+
+    def _due(self) -> datetime | None:
+        return min((node.due_at for node in self._delayed if node.due_at), default=None)
+
+    def _due_at(self) -> str | None:
+        due = None if self._run.cancelled.is_set() else self._due()
+        return clock.iso(due) if due else None
