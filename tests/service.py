@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ STOP_SECONDS = 30
 class RunningService:
     """One service and its folder; it can be stopped or killed, and started again on the same data."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, command: Sequence[str | Path] = (OPENBELL, "serve"), **settings: Any) -> None:
         self.folder = folder
+        self.command = list(command)
         self.data_dir = folder / "var"
         self.log = folder / "service.log"
         given = {"data_dir": self.data_dir, "port": 0, **settings}
@@ -38,7 +39,7 @@ class RunningService:
         """Start it and wait until it answers; with `ready` until it can do its work."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [OPENBELL, "serve"],
+                self.command,
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -131,8 +132,8 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     """`start_service(**settings)`: a new service on a free port with a data dir of its own; ended after the tests."""
     started: list[RunningService] = []
 
-    def start(*, ready: bool = True, **settings: Any) -> RunningService:
-        service = RunningService(tmp_path_factory.mktemp("service"), **{**SMALL_MARKET, **settings})
+    def start(*, folder: Path | None = None, ready: bool = True, **settings: Any) -> RunningService:
+        service = RunningService(folder or tmp_path_factory.mktemp("service"), **{**SMALL_MARKET, **settings})
         started.append(service)
         return service.start(ready=ready)
 

@@ -98,6 +98,15 @@ def test_a_vendor_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "secret" not in finding.detail
 
 
+def test_an_op_module_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_ops.py").write_text("raise RuntimeError('boom')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("OPENBELL_OP_MODULES", "broken_ops")
+    finding = found("op modules")
+    assert (finding.status, finding.detail) == ("failed", "broken_ops: RuntimeError: boom")
+    assert "broken_ops.py" in finding.hint
+
+
 def test_the_exit_code_tells_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBELL_SOURCE", "files")
     monkeypatch.setenv("OPENBELL_FILES_PATH", "/nowhere/*.csv")

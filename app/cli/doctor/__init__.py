@@ -21,8 +21,8 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     machine.port,
     state.database,
     state.calendars,
-    children.modules,
     source.readable,
+    children.modules,
 )
 
 
