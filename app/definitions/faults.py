@@ -30,6 +30,7 @@ class Faults:
     def __init__(self) -> None:
         self.found: list[Fault] = []
         self.beyond = 0
+        self._settled: frozenset[str] = frozenset()
         self._suggestions = 0
 
     def __bool__(self) -> bool:
@@ -37,21 +38,23 @@ class Faults:
 
     def add(self, path: Path, message: str) -> None:
         """Note a fault. Past the first thousand they are only counted."""
-        if len(self.found) >= FAULTS_LIMIT:
-            self.beyond += 1
-            return
         # A lone surrogate that the document brought along could not be written into the answer.
         where, what = (text.encode("utf-8", "backslashreplace").decode() for text in (pointer(path), message))
-        self.found.append(Fault(where, what))
+        if where in self._settled:
+            return
+        if len(self.found) < FAULTS_LIMIT:
+            self.found.append(Fault(where, what))
+        else:
+            self.beyond += 1
+
+    def settle(self) -> None:
+        """Say no more of the places where something is wrong already."""
+        self._settled = frozenset(fault.pointer for fault in self.found)
 
     def near(self, name: str, known: Iterable[str]) -> str:
         """`; did you mean 'x'?` for the nearest known name, or nothing."""
         self._suggestions += 1
         return suggestion(name, known) if self._suggestions <= SUGGESTIONS_LIMIT else ""
-
-    def pointers(self) -> frozenset[str]:
-        """Where something is wrong already."""
-        return frozenset(fault.pointer for fault in self.found)
 
     def finish(self, detail: str) -> None:
         """Raise Invalid with all faults, if there are any."""

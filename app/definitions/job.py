@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from app.definitions.calendar import SHIPPED, check_calendar
 from app.definitions.faults import Faults, shown
 from app.definitions.params import check_params
-from app.definitions.plain import check_plain
+from app.definitions.plain import must_be_plain
 from app.definitions.retry import RetryPolicy
 from app.definitions.shape import Name, Params, Seconds, Shape, Tags, Text, read
 
@@ -56,6 +56,9 @@ class JobDocument(Shape):
     paused: bool = False
 
 
+_DETAIL = "The job is not valid."
+
+
 @dataclass(frozen=True)
 class Job:
     """A job without a fault. `document` is its canonical form; `priority` counts the tag of that name."""
@@ -86,12 +89,11 @@ def parse_job(
     With `pipelines`, a pipeline that is not among them is a fault. Raises Invalid with every fault.
     """
     faults = Faults()
-    if not check_plain(document, faults):
-        faults.finish("The job is not valid.")
+    must_be_plain(document, faults, _DETAIL)
     model, bad = read(JobDocument, document, faults)
     if isinstance(document, dict):
         _check_meaning(document, bad, pipeline_document, pipelines, calendars, faults)
-    faults.finish("The job is not valid.")
+    faults.finish(_DETAIL)
     assert model is not None
     return _job(model)
 

@@ -77,21 +77,20 @@ def _check_declaration(fragment: Any, faults: Faults, path: Path) -> bool:
         return False
     if model.items is not None and not _check_declaration(fragment["items"], faults, (*path, "items")):
         return False
-    if "default" in fragment:
-        before = len(faults.found)
-        check_value(fragment, fragment["default"], faults, (*path, "default"))
-        return len(faults.found) == before
-    return True
+    return "default" not in fragment or check_value(fragment, fragment["default"], faults, (*path, "default"))
 
 
-def check_value(fragment: Fragment, value: Any, faults: Faults, path: Path, prefix: str = "") -> None:
-    """Note what the declaration does not allow. A secret is named, never written down."""
+def check_value(fragment: Fragment, value: Any, faults: Faults, path: Path, prefix: str = "") -> bool:
+    """Note what the declaration does not allow; whether it allows the value. A secret is named, never written down."""
     if fragment.get("secret"):
+        found: list[tuple[Path, str]] = []
         if not is_secret(value):
-            faults.add(path, f'{prefix}is a secret: give {{"{SECRET}": "NAME"}}, never its value')
-        return
-    for place, message in schemas.problems(schema_of(fragment), value, faults.near):
+            found = [((), f'is a secret: give {{"{SECRET}": "NAME"}}, never its value')]
+    else:
+        found = schemas.problems(schema_of(fragment), value, faults.near)
+    for place, message in found:
         faults.add((*path, *place), prefix + message)
+    return not found
 
 
 def is_secret(value: Any) -> bool:
@@ -128,6 +127,7 @@ def check_params(
         return {}
     if not check_plain(given, faults, path):
         return {}
+    faults.settle()
     check_size(given, faults, path)
     for name, value in given.items():
         if name not in declared:

@@ -15,7 +15,7 @@ from app.definitions.catalogue import Catalogue
 from app.definitions.faults import Faults, shown
 from app.definitions.op import RESULT
 from app.definitions.params import check_declarations, params_schema
-from app.definitions.plain import check_plain
+from app.definitions.plain import must_be_plain
 from app.definitions.retry import RetryPolicy
 from app.definitions.shape import Name, Params, Pools, Seconds, Shape, Tags, Text, read
 from app.definitions.validation import Draft, check_nodes, check_pools
@@ -52,6 +52,9 @@ class PipelineDocument(Shape):
     nodes: list[Any] = Field(min_length=1)
 
 
+_DETAIL = "The pipeline is not valid."
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """A pipeline without a fault. `document` is its canonical form; `nodes` are in an order that respects the edges."""
@@ -71,8 +74,7 @@ def parse_pipeline(document: object, catalogue: Catalogue, *, pools: Collection[
     With `pools`, a node that wants slots of another pool is a fault: its runs would wait for ever.
     """
     faults = Faults()
-    if not check_plain(document, faults):
-        faults.finish("The pipeline is not valid.")
+    must_be_plain(document, faults, _DETAIL)
     header, bad = read(PipelineDocument, document, faults)
     nodes: dict[str, Node] = {}
     if isinstance(document, dict):
@@ -84,7 +86,7 @@ def parse_pipeline(document: object, catalogue: Catalogue, *, pools: Collection[
             check_nodes(drafts, declared, catalogue, faults)
             if pools is not None:
                 check_pools(drafts, catalogue, pools, faults)
-    faults.finish("The pipeline is not valid.")
+    faults.finish(_DETAIL)
     assert header is not None
     canonical = {**header.plain(), "nodes": [node.plain() for node in nodes.values()]}
     ordered = graph.order(graph.upstream_of(canonical["nodes"]))

@@ -12,6 +12,13 @@ PARAMS_LIMIT = 64 * 1024
 _INTEGERS = range(-(2**63), 2**63)
 
 
+def must_be_plain(document: object, faults: Faults, detail: str) -> None:
+    """Note what is not plain JSON. Raises Invalid at once when the document must not be looked at any further."""
+    if not check_plain(document, faults):
+        faults.finish(detail)
+    faults.settle()
+
+
 def check_plain(value: object, faults: Faults, path: Path = (), depth: int = 1) -> bool:
     """Note what is not plain JSON; false when the value must not be looked at any further (too deep, or no JSON at all)."""
     if isinstance(value, dict | list):

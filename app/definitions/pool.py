@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from app.definitions.faults import Faults
-from app.definitions.plain import check_plain
+from app.definitions.plain import must_be_plain
 from app.definitions.shape import Name, Shape, Text, read
 
 
@@ -16,6 +16,9 @@ class PoolDocument(Shape):
     name: Name
     size: int = Field(ge=0, le=10_000)
     description: Text = ""
+
+
+_DETAIL = "The pool is not valid."
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Pool:
 def parse_pool(document: object) -> Pool:
     """The pool that the document describes. Raises Invalid with every fault."""
     faults = Faults()
-    model = read(PoolDocument, document, faults)[0] if check_plain(document, faults) else None
-    faults.finish("The pool is not valid.")
+    must_be_plain(document, faults, _DETAIL)
+    model, _ = read(PoolDocument, document, faults)
+    faults.finish(_DETAIL)
     assert model is not None
     return Pool(model.name, model.size, model.plain())

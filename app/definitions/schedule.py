@@ -14,7 +14,7 @@ from app.definitions.calendar import SHIPPED, check_calendar
 from app.definitions.faults import Faults, shown
 from app.definitions.moment import MomentText, parse_moment
 from app.definitions.params import check_params
-from app.definitions.plain import check_plain
+from app.definitions.plain import must_be_plain
 from app.definitions.shape import Name, Params, Shape, Text, read
 
 _CRON_LIMIT = 200
@@ -77,6 +77,9 @@ class ScheduleDocument(Shape):
     paused: bool = False
 
 
+_DETAIL = "The schedule is not valid."
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A schedule without a fault, and its canonical form."""
@@ -102,8 +105,7 @@ def parse_schedule(
     With `jobs`, a job that is not among them is a fault; with `pipeline_of`, the params are checked too.
     """
     faults = Faults()
-    if not check_plain(document, faults):
-        faults.finish("The schedule is not valid.")
+    must_be_plain(document, faults, _DETAIL)
     model, bad = read(ScheduleDocument, document, faults)
     if isinstance(document, dict):
         _check_time(document, bad, faults)
@@ -111,7 +113,7 @@ def parse_schedule(
         if "calendar" not in bad:
             check_calendar(document.get("calendar"), calendars, faults, ("calendar",))
         check_job(document, bad, jobs, pipeline_of, faults)
-    faults.finish("The schedule is not valid.")
+    faults.finish(_DETAIL)
     assert model is not None
     return Schedule(model.name, model.job, model.plain())
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from app.definitions.faults import Faults, Path, pointer, shown
+from app.definitions.faults import Faults, Path, shown
 from app.definitions.kinds import unwrap
 from app.definitions.names import is_name
 
@@ -54,26 +54,40 @@ def read(model: type[M], raw: object, faults: Faults, path: Path = ()) -> tuple[
         return model.model_validate(raw), frozenset()
     except ValidationError as error:
         problems = error.errors(include_url=False)
-    known = faults.pointers()
     for problem in problems:
         loc = problem["loc"][:-1] if problem["loc"][-1:] == ("[key]",) else problem["loc"]
-        if pointer((*path, *loc)) not in known:
-            faults.add((*path, *loc), _sentence(model, problem, faults))
+        faults.add((*path, *loc), _sentence(model, problem, faults))
     return None, frozenset(str(problem["loc"][0]) for problem in problems if problem["loc"])
 
 
+# Pydantic speaks of Python and of its own validation; a document's author sees JSON.
+_WORDS = (
+    ("Input should be", "must be"),
+    ("a valid dictionary", "an object"),
+    ("a valid integer", "an integer"),
+    ("a valid ", "a "),
+    ("greater than or equal to", "at least"),
+    ("less than or equal to", "at most"),
+    ("String should have", "must have"),
+)
+
+
 def _sentence(model: type[BaseModel], problem: ErrorDetails, faults: Faults) -> str:
-    kind, message = problem["type"], problem["msg"]
+    kind, message, context = problem["type"], problem["msg"], problem.get("ctx", {})
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
         return "is an unknown field" + faults.near(str(problem["loc"][-1]), fields_at(model, problem["loc"][:-1]))
-    if kind in ("dict_type", "model_type", "model_attributes_type"):
+    if kind == "model_type":
         message = "must be an object"
-    for theirs, ours in (("Input should be", "must be"), ("String should have", "must have"), ("Value error, ", "")):
-        message = message.replace(theirs, ours)
-    if kind in ("name", "too_long", "value_error"):
+    if kind in ("too_long", "too_short"):
+        bound = f"at most {context['max_length']}" if kind == "too_long" else f"at least {context['min_length']}"
+        return f"must have {bound} entries, not {len(problem['input'])}"
+    # Sentences of our own, whole already.
+    if kind in ("name", "value_error"):
         return message
+    for theirs, ours in _WORDS:
+        message = message.replace(theirs, ours)
     return f"{message}, not {shown(problem['input'])}"
 
 

@@ -10,7 +10,7 @@ from app.definitions import placeholders
 from app.definitions.faults import Faults, Path
 from app.definitions.moment import MomentText
 from app.definitions.names import is_name
-from app.definitions.plain import check_plain
+from app.definitions.plain import must_be_plain
 from app.definitions.schedule import PipelineOfJob, check_job
 from app.definitions.shape import Name, Params, Shape, Text, read
 
@@ -70,6 +70,9 @@ class TriggerDocument(Shape):
     paused: bool = False
 
 
+_DETAIL = "The trigger is not valid."
+
+
 @dataclass(frozen=True)
 class Trigger:
     """A trigger without a fault, and its canonical form."""
@@ -85,8 +88,7 @@ def parse_trigger(document: object, jobs: Collection[str] | None = None, *, pipe
     With `jobs`, a job that is not among them is a fault; with `pipeline_of`, the params are checked too.
     """
     faults = Faults()
-    if not check_plain(document, faults):
-        faults.finish("The trigger is not valid.")
+    must_be_plain(document, faults, _DETAIL)
     model, bad = read(TriggerDocument, document, faults)
     when = None
     if isinstance(document, dict):
@@ -95,7 +97,7 @@ def parse_trigger(document: object, jobs: Collection[str] | None = None, *, pipe
         filled_in = _check_placeholders(given, when, faults)
         settled = {name: value for name, value in given.items() if name not in filled_in}
         check_job({**document, "params": settled}, bad, jobs, pipeline_of, faults)
-    faults.finish("The trigger is not valid.")
+    faults.finish(_DETAIL)
     assert model is not None
     assert when is not None
     return Trigger(model.name, model.job, {**model.plain(), "when": when.plain()})
