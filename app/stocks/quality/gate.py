@@ -1,0 +1,55 @@
+"""The gate before publication: enough rows, and nothing that must not be there."""
+
+import math
+
+from app.errors import Conflict
+from app.stocks.quality.check import Verdict
+from app.stocks.quality.report import Report
+
+MIN_COVERAGE = 0.995
+
+
+class QualityGate(Conflict):
+    """The data are not good enough to be published; readers keep the last good snapshot."""
+
+    code = "quality_gate"
+    reason = "quality_gate"
+
+
+def pass_gate(report: Report, min_coverage: float = MIN_COVERAGE) -> None:
+    """Raise QualityGate with every reason why the examined rows may not be published."""
+    if reasons := refusals(report, min_coverage):
+        hint = "see the dataset quarantine and the step's log; a lower min_coverage publishes all the same"
+        raise QualityGate(f"not published, {report.start} to {report.end}: " + "; ".join(reasons), hint=hint)
+
+
+def refusals(report: Report, min_coverage: float = MIN_COVERAGE) -> list[str]:
+    """What speaks against publication, in sentences; nothing when it may go on."""
+    found = []
+    # Rounded up: in a universe of fifty the percentage alone would let a single late row stop everything.
+    allowed = math.ceil((1 - min_coverage) * report.expected)
+    if report.missing > allowed:
+        part = f"coverage {report.coverage:.4f}, {min_coverage} is needed"
+        found.append(f"{report.missing} of {report.expected} expected rows are missing ({part})")
+        found.extend(f"{one.failed} rows kept out by {one.check}{_example(one)}" for one in _keeping_out(report))
+    found.extend(
+        f"{count} rows in the lake fail {name}{_example(report.verdicts[name])}" for name, count in report.standing.items()
+    )
+    found.extend(
+        f"{verdict.check} found {verdict.failed}{_example(verdict)}"
+        for verdict in report.verdicts.values()
+        if verdict.policy == "block" and verdict.failed and verdict.check not in report.standing
+    )
+    return found
+
+
+def _keeping_out(report: Report) -> list[Verdict]:
+    failed = [one for one in report.verdicts.values() if one.policy == "quarantine" and one.failed]
+    return [one for one in failed if one.check not in report.standing]
+
+
+def _example(verdict: Verdict) -> str:
+    if not verdict.examples:
+        return ""
+    one = verdict.examples[0]
+    return f" (such as {one['order_book_id']} {one['trade_date']}: {one['detail']})"

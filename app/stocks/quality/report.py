@@ -1,0 +1,112 @@
+"""One examination of bars: what each check came to, how complete they are, one number for all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.stocks.gaps import Grid
+from app.stocks.quality import neighbours, rows
+from app.stocks.quality.check import COMPLETENESS, DUPLICATES, EXAMPLES, Check, Policy, Verdict
+from app.stocks.quality.panel import Panel
+
+CHECKS: tuple[Check, ...] = (*rows.CHECKS, *neighbours.CHECKS)
+NAMES = (COMPLETENESS, DUPLICATES, *(check.name for check in CHECKS))
+
+
+@dataclass
+class Report:
+    """Verdicts by check. Examine year by year and instrument by instrument: the counts add up."""
+
+    start: date
+    end: date
+    verdicts: dict[str, Verdict]
+    standing: dict[str, int] = field(default_factory=dict)
+    """By check: rows in the lake that a check which keeps rows out would not have let in."""
+    examined: int = 0
+    adjusted: bool = False
+
+    @classmethod
+    def begin(cls, start: date, end: date, block: Iterable[str] = ()) -> "Report":
+        """An empty report on those days; what a check in `block` finds stops publication."""
+        stops = set(block)
+
+        def verdict(name: str, policy: Policy, weight: float) -> Verdict:
+            return Verdict(name, "block" if name in stops else policy, weight)
+
+        first = [verdict(COMPLETENESS, "warn", 3), verdict(DUPLICATES, "quarantine", 1)]
+        return cls(start, end, {one.check: one for one in [*first, *(verdict(c.name, c.policy, c.weight) for c in CHECKS)]})
+
+    def examine(self, panel: Panel) -> None:
+        """Run every check over the panel's judged rows."""
+        judged = int(np.count_nonzero(panel.judged))
+        self.examined += judged
+        self.adjusted |= panel.has("adj_factor")
+        self.verdicts[DUPLICATES].checked += judged
+        for check in CHECKS:
+            found, verdict = check.find(panel), self.verdicts[check.name]
+            before = verdict.failed
+            verdict.add(panel, found)
+            if check.policy == "quarantine" and verdict.failed > before:
+                self.standing[check.name] = self.standing.get(check.name, 0) + verdict.failed - before
+
+    def count_missing(self, grid: Grid) -> None:
+        """Add expected and missing cells; the newest missing ones are the examples."""
+        verdict, missing = self.verdicts[COMPLETENESS], grid.missing
+        verdict.checked += int(np.count_nonzero(grid.expected))
+        verdict.failed += int(np.count_nonzero(missing))
+        by_day = np.count_nonzero(missing, axis=0)
+        for at in np.flatnonzero(by_day)[::-1][:EXAMPLES]:
+            names = [grid.ids[n] for n in np.flatnonzero(missing[:, at])[:EXAMPLES]]
+            day = grid.days[at].astype("datetime64[D]").astype(object)
+            detail = f"{by_day[at]} missing: {', '.join(names)}{', ...' if by_day[at] > len(names) else ''}"
+            verdict.examples.append({"order_book_id": names[0], "trade_date": day.isoformat(), "detail": detail})
+        verdict.examples = sorted(verdict.examples, key=lambda one: str(one["trade_date"]), reverse=True)[:EXAMPLES]
+
+    def count_kept_out(self, quarantine: pa.Table) -> None:
+        """Add the rows that stand in the dataset quarantine for the examined days."""
+        newest = quarantine.filter(pc.equal(quarantine.column("dataset"), "daily_bars")).sort_by([("trade_date", "descending")])
+        for row in newest.to_pylist():
+            verdict = self.verdicts.get(row["check"])
+            if verdict is None:
+                continue
+            verdict.checked += row["occurrences"]
+            verdict.failed += row["occurrences"]
+            if len(verdict.examples) < EXAMPLES:
+                day = row["trade_date"].isoformat() if row["trade_date"] else None
+                verdict.examples.append({"order_book_id": row["order_book_id"], "trade_date": day, "detail": row["reason"]})
+
+    @property
+    def expected(self) -> int:
+        """Rows that the calendar and the listings call for, suspended days included."""
+        return self.verdicts[COMPLETENESS].checked
+
+    @property
+    def missing(self) -> int:
+        """Expected rows that are not there."""
+        return self.verdicts[COMPLETENESS].failed
+
+    @property
+    def coverage(self) -> float:
+        """The part of expected rows that is there; 1 when nothing is expected."""
+        return self.verdicts[COMPLETENESS].passed if self.expected else 1.0  # type: ignore[return-value]  # checked > 0 there
+
+    @property
+    def score(self) -> float:
+        """The weighted mean of what passed, 0..1, over the checks that had something to check."""
+        parts = [(one.weight, one.passed) for one in self.verdicts.values() if one.passed is not None]
+        return round(sum(weight * passed for weight, passed in parts) / sum(weight for weight, _ in parts), 6) if parts else 1.0
+
+    def facts(self) -> dict[str, Any]:
+        """What the dataset's next version says of itself."""
+        return {
+            "checked_from": self.start.isoformat(),
+            "checked_to": self.end.isoformat(),
+            "coverage": round(self.coverage, 6),
+            "adjusted": self.adjusted,
+            "checks": [one.as_dict() for one in self.verdicts.values() if one.checked],
+        }
