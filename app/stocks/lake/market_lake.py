@@ -15,13 +15,15 @@ from app.definitions import registry
 from app.definitions.dataset import Dataset
 from app.definitions.lake import FileFacts, LakeHost, Publication, SnapshotState, StagedFile
 from app.stocks import dictionary
-from app.stocks.lake import reading
+from app.stocks.lake import reading, sweep
+from app.stocks.lake.cursor import Cursor
+from app.stocks.lake.merge import remove
 from app.stocks.lake.parquet import Sink
 from app.stocks.lake.rebase import carry
-from app.stocks.lake.rows import conform
+from app.stocks.lake.rows import conform, form, split
 from app.stocks.lake.staging import Staging
 from app.stocks.lake.views import reveal
-from app.stocks.lake.writer import BlockWriter, split
+from app.stocks.lake.writer import BlockWriter
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,10 @@ class MarketLake:
         """The file of that partition, if there is one."""
         file = self._staging.current(dataset, partition)
         return self.folder / file["path"] if file else None
+
+    def symbols(self, dataset: str) -> dict[str, int]:
+        """Every instrument of the dataset with its number of rows."""
+        return sweep.symbols(self.folder, self.files(dataset))
 
     def read(
         self,
@@ -75,21 +81,39 @@ class MarketLake:
 
     def stage(self, dataset: str, frame: Any) -> Dataset:
         """Upsert a frame's rows by the dataset's key. Raises ValueError as `rows.conform` does."""
-        rows = conform(dictionary.get(dataset), frame)
+        spec = dictionary.get(dataset)
+        rows = conform(spec, frame)
         with self.writer(dataset) as writer:
-            writer.append(rows)
+            writer.append(split(spec, rows))
         return self.reference(dataset, rows=len(rows))
 
     @contextmanager
-    def writer(self, dataset: str) -> Iterator[BlockWriter]:
-        """Upsert blocks of rows in ascending key order: for what is too wide to be held whole."""
+    def writer(self, dataset: str, *, whole: bool = False) -> Iterator[BlockWriter]:
+        """Upsert blocks of rows in ascending key order: for what is too wide to be held whole.
+
+        `whole`: the blocks become all of the dataset; what else it holds is gone at a clean end.
+        """
         spec = dictionary.get(dataset)
 
         def find(partition: str) -> Path | None:
-            return self.path(dataset, partition)
+            return None if whole else self.path(dataset, partition)
 
-        with self._writing[dataset], BlockWriter(self.folder, spec, find, self._staging.add) as writer:
-            yield writer
+        with self._writing[dataset]:
+            with BlockWriter(self.folder, spec, find, self._staging.add) as writer:
+                yield writer
+            left = [file for file in self.files(dataset) if whole and file["partition"] not in writer.partitions]
+            for file in left:
+                self.replace(dataset, file["partition"], form(spec).empty_table())
+
+    def remove(self, dataset: str, keys: pa.Table) -> None:
+        """Take out the rows of those keys, where there are any."""
+        spec = dictionary.get(dataset)
+        with self._writing[dataset]:
+            for partition, part in split(spec, keys) if len(keys) else ():
+                path = self.path(dataset, partition)
+                rows = Cursor(path, spec).take() if path else None
+                if rows is not None and len(kept := remove(spec, rows, part)) < len(rows):
+                    self.replace(dataset, partition, kept)
 
     def replace(self, dataset: str, partition: str, rows: pa.Table) -> None:
         """Make these rows, in the lake's form, the whole content of one partition."""

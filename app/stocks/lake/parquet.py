@@ -92,7 +92,8 @@ class Sink:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        self._writer.close()
+        if self._writer.is_open:
+            self._writer.close()
         self._aside.unlink(missing_ok=True)
 
     def _write(self, table: pa.Table) -> None:

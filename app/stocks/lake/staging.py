@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from app.definitions.lake import FileFacts, SnapshotState, StagedFile
+from app.definitions.lake import FileFacts, SnapshotState, StagedFile, staging
 
 _Place = tuple[str, str]
 
@@ -16,6 +16,7 @@ class Staging:
         self._lock = threading.RLock()
         self._staged: dict[_Place, list[StagedFile]] = {}
         self._notes: dict[str, dict[str, Any]] = {}
+        self._newest: dict[str, StagedFile] = {}
         self._take(state)
 
     def _take(self, state: SnapshotState) -> None:
@@ -55,9 +56,11 @@ class Staging:
                 return
             current = self.current(*place)
             if current is None or current["path"] != file["path"]:
-                notes = dict(self._notes.get(place[0], {}))
-                staged: StagedFile = {**file, "base": base["path"] if base else None, "notes": notes}
+                staged = cast(StagedFile, {**file, "base": base["path"] if base else None})
                 self._staged.setdefault(place, []).append(staged)
+                self._label(staged)
+                if (noted := staging.get()) is not None:
+                    noted.append(staged)
 
     def drop(self, files: Sequence[StagedFile]) -> None:
         """Take those files out."""
@@ -85,6 +88,7 @@ class Staging:
                     del self._staged[place]
             with_files = {dataset for dataset, _ in self._staged}
             self._notes = {name: notes for name, notes in self._notes.items() if name in with_files}
+            self._newest = {name: file for name, file in self._newest.items() if name in with_files}
 
     def astray(self) -> list[StagedFile]:
         """The staged files that were built from another file than the base snapshot's."""
@@ -99,12 +103,20 @@ class Staging:
                 self.add(built)
 
     def note(self, dataset: str, said: dict[str, Any]) -> None:
-        """Keep what was said of a dataset, also with each of its staged files: a resumed run reads it there."""
+        """Keep what was said of a dataset, also with its newest staged file: a resumed run reads it there."""
         with self._lock:
             self._notes.setdefault(dataset, {}).update(said)
-            for (name, _), pile in self._staged.items():
-                if name == dataset:
-                    pile[-1].setdefault("notes", {}).update(said)
+            if dataset in self._newest:
+                self._label(self._newest[dataset])
+
+    def _label(self, newest: StagedFile) -> None:
+        # One file carries the notes, not each of hundreds.
+        before = self._newest.get(newest["dataset"])
+        if before is not None:
+            before.pop("notes", None)
+        self._newest[newest["dataset"]] = newest
+        if notes := self.notes(newest["dataset"]):
+            newest["notes"] = notes
 
     def notes(self, dataset: str) -> dict[str, Any]:
         """What this run said of the dataset, its quality among it."""

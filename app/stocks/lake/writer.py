@@ -1,20 +1,24 @@
 """Upserting wide work: blocks of rows in ascending key order go to open month files, so that no month is ever held whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
 import pyarrow as pa
 
 from app.definitions.lake import FileFacts
 from app.stocks.lake.cursor import Cursor
 from app.stocks.lake.merge import upsert
 from app.stocks.lake.parquet import Sink
-from app.stocks.schema import PARTITION_ALL, Spec
+from app.stocks.schema import Spec
 
 Find = Callable[[str], Path | None]
 Done = Callable[[FileFacts], None]
+Parts = Iterable[tuple[str, pa.Table]]
+
+_THREADS = 2
+"""Encoding releases the interpreter lock and takes as long as all calculation: it goes on beside the next block's."""
 
 
 class BlockWriter:
@@ -30,29 +34,43 @@ class BlockWriter:
         self._find = find
         self._done = done
         self._months: dict[str, _Month] = {}
-        self.rows = 0
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lake-writer")
+        self._pending: list[Future[None]] = []
 
-    def append(self, rows: pa.Table) -> None:
-        """Upsert a block: rows in the lake's form (`rows.conform`, `rows.from_numpy`)."""
-        if not len(rows):
-            return
-        self.rows += len(rows)
-        upto = rows.column(self._spec.key[0])[len(rows) - 1].as_py()
-        for partition, part in split(self._spec, rows):
+    @property
+    def partitions(self) -> set[str]:
+        """The partitions that got rows."""
+        return set(self._months)
+
+    def append(self, parts: Parts) -> None:
+        """Upsert a block, cut into partitions (`rows.split`, `rows.from_numpy`); the block before it is written by then."""
+        parts = list(parts)
+        upto = max((part.column(self._spec.key[0])[len(part) - 1].as_py() for _, part in parts), default="")
+        self._settle()
+        for partition, part in parts:
             month = self._months.get(partition)
             if month is None:
                 month = self._months[partition] = _Month(self._folder, self._spec, partition, self._find(partition))
-            month.merge(part, upto)
+            self._pending.append(self._pool.submit(month.merge, part, upto))
+
+    def _settle(self) -> None:
+        pending, self._pending = self._pending, []
+        for merged in pending:
+            merged.result()
 
     def __enter__(self) -> "BlockWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            for partition in sorted(self._months) if error is None else ():
-                if (facts := self._months.pop(partition).finish()) is not None:
-                    self._done(facts)
+            if error is None:
+                self._settle()
+                for facts in self._pool.map(_Month.finish, [month for _, month in sorted(self._months.items())]):
+                    if facts is not None:
+                        self._done(facts)
         finally:
+            wait(self._pending)
+            self._pool.shutdown()
             for month in self._months.values():
                 month.discard()
 
@@ -90,22 +108,6 @@ class _Month:
         return self._sink.finish()
 
     def discard(self) -> None:
+        """Leave nothing of an unfinished file behind."""
         if self._sink:
             self._sink.discard()
-
-
-def split(spec: Spec, rows: pa.Table) -> list[tuple[str, pa.Table]]:
-    """The rows by partition, each part in key order."""
-    if spec.month_of is None:
-        return [(PARTITION_ALL, rows)]
-    days = rows.column(spec.month_of).cast(pa.int32()).to_numpy()
-    months = days.astype("datetime64[D]").astype("datetime64[M]")
-    numbers = (months - months.min()).astype(np.int16)
-    order = np.argsort(numbers, kind="stable")
-    ends = np.cumsum(np.bincount(numbers))
-    moved = rows.take(order)
-    return [
-        (str(months.min() + number), moved.slice(start, end - start))
-        for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True))
-        if end > start
-    ]

@@ -1,0 +1,121 @@
+"""Calculating indicators in blocks of instruments, from the lake to the lake."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from app.stocks import dictionary
+from app.stocks.dictionary.indicators import TECHNICAL
+from app.stocks.indicators import fundamental, prices
+from app.stocks.indicators.prices import Floats, Series
+from app.stocks.indicators.technical import technical
+from app.stocks.indicators.touched import EVERYTHING, Touched, remember, touched
+from app.stocks.lake.market_lake import MarketLake
+from app.stocks.lake.rows import from_numpy
+from app.stocks.lake.sweep import Block, Sweep, boundaries, ranges
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many rows were calculated for how many instruments; whether prices were adjusted, None when none was read."""
+
+    rows: int
+    symbols: int
+    adjusted: bool | None
+
+
+def calculate(
+    lake: MarketLake,
+    *,
+    symbols: Collection[str] | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    rows_per_block: int | None = None,
+) -> Result:
+    """Bring the staged indicators up to date with the bars and fundamentals as this run sees them.
+
+    Only instruments whose input changed are calculated, each whole; rows from its first change on are staged. `symbols`,
+    `start` and `end` narrow that further; what they leave out stays due for the next time.
+    """
+    due = touched(lake)
+    narrowed = symbols is not None or start is not None or end is not None
+    if due.whole and narrowed:
+        due = Touched(dict.fromkeys(lake.symbols("daily_bars") if symbols is None else symbols, EVERYTHING))
+    if symbols is not None:
+        wanted = set(symbols)
+        due = Touched({symbol: day for symbol, day in due.since.items() if symbol in wanted}, due.gone)
+    if due.gone is not None and not narrowed:
+        lake.remove("indicators", due.gone)
+    result = Result(0, 0, None)
+    if due.whole or due.since:
+        result = _Calculation(lake, due, start, end).run(rows_per_block)
+    if not narrowed:
+        remember(lake)
+    return result
+
+
+class _Calculation:
+    def __init__(self, lake: MarketLake, due: Touched, start: date | None, end: date | None) -> None:
+        self._lake = lake
+        self._due = due
+        self._start = _day(start, EVERYTHING)
+        self._end = _day(end, 2**31 - 1)
+        self._only = None if due.whole else set(due.since)
+        self._rows = 0
+        self._symbols = 0
+        self._adjusted: bool | None = None
+
+    def run(self, rows_per_block: int | None) -> Result:
+        folder, files = self._lake.folder, self._lake.files("daily_bars")
+        sizes = {"rows": rows_per_block} if rows_per_block else {}
+        bars = Sweep(folder, dictionary.get("daily_bars"), files, prices.COLUMNS, self._only)
+        known = Sweep(folder, dictionary.get("fundamentals"), self._lake.files("fundamentals"), fundamental.COLUMNS, self._only)
+        with self._lake.writer("indicators", whole=self._due.whole) as writer:
+            for upto in boundaries(folder, files, self._only, **sizes):
+                writer.append(self._block(bars.take(upto), known.take(upto)))
+        return Result(self._rows, self._symbols, self._adjusted)
+
+    def _block(self, bars: Block, known: Block) -> list[tuple[str, pa.Table]]:
+        series = prices.series(bars)
+        if len(bars.code):
+            self._adjusted = bool(self._adjusted) or series.adjusted
+        kept = self._kept(series)
+        columns = {"order_book_id": series.code[kept], "trade_date": series.days[kept], **self._technical(series, kept)}
+        if len(known.code):
+            columns |= {name: values[kept] for name, values in fundamental.fundamental(series, known).items()}
+        self._rows += len(kept)
+        return from_numpy(dictionary.get("indicators"), series.symbols, columns)
+
+    def _kept(self, series: Series) -> npt.NDArray[np.intp]:
+        """The rows that are written; of each instrument they follow one another."""
+        keep = (series.days >= self._start) & (series.days <= self._end)
+        if not self._due.whole:
+            since = np.array([self._due.since.get(symbol, 2**31 - 1) for symbol in series.symbols], dtype=np.int64)
+            keep &= series.days >= since[series.code]
+        return np.flatnonzero(keep)
+
+    def _technical(self, series: Series, kept: npt.NDArray[np.intp]) -> dict[str, Floats]:
+        out = {column.name: np.empty(len(kept)) for column in TECHNICAL}
+        written = 0
+        for start, end in ranges(series.code):
+            until = int(np.searchsorted(kept, end))
+            if until == written:
+                continue
+            rows = slice(start, end)
+            found = technical(series.high[rows], series.low[rows], series.close[rows], series.volume[rows])
+            own = slice(int(kept[written]) - start, int(kept[until - 1]) - start + 1)
+            for name, values in found.items():
+                out[name][written:until] = values[own]
+            written = until
+            self._symbols += 1
+        return out
+
+
+def _day(day: date | None, otherwise: int) -> int:
+    return otherwise if day is None else (day - _EPOCH).days

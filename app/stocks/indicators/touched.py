@@ -1,0 +1,72 @@
+"""Which instruments' indicators must be calculated again, and from which day on their rows are written."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.stocks.indicators import fundamental, prices
+from app.stocks.indicators.technical import VERSION
+from app.stocks.lake import origin
+from app.stocks.lake.market_lake import MarketLake
+
+EVERYTHING = -(2**31)
+"""A day before all days."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Each touched instrument and the day of its first change, as days since 1970: an indicator looks back only, so no
+    earlier value changes. `gone` are keys that no longer have indicators. `whole`: everything, over nothing that is there.
+    """
+
+    since: dict[str, int] = field(default_factory=dict)
+    gone: pa.Table | None = None
+    whole: bool = False
+
+
+def touched(lake: MarketLake) -> Touched:
+    """What changed in the bars and fundamentals since the indicators were made."""
+    made = origin.remembered(lake.facts("indicators"), VERSION)
+    if made is None:
+        return Touched(whole=True)
+    since: dict[str, int] = {}
+    gone = []
+    columns = ["order_book_id", "trade_date", *prices.COLUMNS]
+    for change in origin.changes(lake.folder, "daily_bars", lake.files("daily_bars"), made["daily_bars"], columns):
+        _note(since, change.changed)
+        _note(since, change.gone)
+        gone += [_keys(change.gone), _keys(change.changed.filter(pa.array(~_traded(change.changed))))]
+    columns = ["order_book_id", "trade_date", *fundamental.COLUMNS]
+    for change in origin.changes(lake.folder, "fundamentals", lake.files("fundamentals"), made["fundamentals"], columns):
+        # By trade date, not known_date: a row that is known from another day on changes what stood since the earlier one.
+        _note(since, change.changed)
+        _note(since, change.gone)
+    return Touched(since, pa.concat_tables(gone).combine_chunks() if gone else None)
+
+
+def remember(lake: MarketLake) -> None:
+    """Note from which files the indicators are made now."""
+    made = {name: origin.stamps(lake.files(name)) for name in ("daily_bars", "fundamentals")}
+    lake.note("indicators", made_from={"version": VERSION, **made})
+
+
+def _note(since: dict[str, int], rows: pa.Table) -> None:
+    if not len(rows):
+        return
+    first = _keys(rows).group_by("order_book_id").aggregate([("trade_date", "min")])
+    days = first.column("trade_date_min").cast(pa.int32()).to_pylist()
+    for symbol, day in zip(first.column("order_book_id").cast(pa.string()).to_pylist(), days, strict=True):
+        since[symbol] = min(day, since.get(symbol, day))
+
+
+def _traded(rows: pa.Table) -> np.ndarray:
+    names = ("high", "low", "close", "is_suspended")
+    return prices.traded(
+        {name: pc.fill_null(rows.column(name), False if name == "is_suspended" else 0.0).to_numpy() for name in names}
+    )
+
+
+def _keys(rows: pa.Table) -> pa.Table:
+    return rows.select(["order_book_id", "trade_date"])

@@ -1,0 +1,132 @@
+"""Scoring the months whose input changed, from the lake to the lake."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.definitions.lake import FileFacts
+from app.stocks import dictionary
+from app.stocks.lake import origin
+from app.stocks.lake.cursor import Cursor
+from app.stocks.lake.market_lake import MarketLake
+from app.stocks.lake.merge import upsert
+from app.stocks.lake.rows import form
+from app.stocks.lake.sweep import Block, Sweep
+from app.stocks.scoring import weights as weighing
+from app.stocks.scoring.month import FROM_BARS, Month, Rules
+from app.stocks.scoring.universe import Universe, as_days, listed_dates
+
+VERSION = 1
+"""Raised when the arithmetic changes: every month is scored again."""
+
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """How many rows were scored, in how many months."""
+
+    rows: int
+    months: int
+
+
+def calculate(
+    lake: MarketLake,
+    sessions: Sequence[date],
+    *,
+    weights: Mapping[str, float] | None = None,
+    universe: Universe | None = None,
+    min_factors: int = 3,
+    start: date | None = None,
+    end: date | None = None,
+) -> Result:
+    """Stage the scores of every month whose bars, indicators, listings or rules changed since it was scored.
+
+    `start` and `end` narrow the dates; what they leave out stays due. Raises ValueError for weights that cannot be.
+    """
+    rules = Rules(weighing.check(weights, min_factors), universe or Universe(), min_factors, as_days(sessions))
+    scoring = _Scoring(lake, rules, start, end)
+    return scoring.run()
+
+
+class _Scoring:
+    def __init__(self, lake: MarketLake, rules: Rules, start: date | None, end: date | None) -> None:
+        self._lake = lake
+        self._rules = rules
+        self._start = start
+        self._end = end
+        self._indicators = lake.files("indicators")
+        self._narrowed = start is not None or end is not None
+        listed = listed_dates(lake.read("instruments", columns=["order_book_id", "listed_date"]))
+        self._listed = listed
+        days = np.fromiter(listed.values(), dtype=np.int32, count=len(listed))
+        self._eligible = dict(zip(listed, rules.universe.eligible_from(days, rules.sessions).tolist(), strict=True))
+
+    def run(self) -> Result:
+        made = origin.remembered(self._lake.facts("scores"), VERSION) or {"months": {}}
+        stamps = {file["partition"]: self._stamp(file) for file in self._lake.files("daily_bars")}
+        due = [month for month, stamp in stamps.items() if made["months"].get(month) != stamp and self._wanted(month)]
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="scores") as pool:
+            rows = list(pool.map(self._score, due))
+        if not self._narrowed:
+            self._lake.note("scores", made_from={"version": VERSION, "months": stamps})
+        return Result(sum(rows), len(due))
+
+    def _wanted(self, month: str) -> bool:
+        first, last = _bounds(month)
+        return (self._start is None or self._start <= last) and (self._end is None or self._end >= first)
+
+    def _stamp(self, bars: FileFacts) -> str:
+        """A hash of all that a month's scores depend on."""
+        month = bars["partition"]
+        first, last = (int(day) for day in as_days(_bounds(month)))
+        sessions = self._rules.sessions
+        young = {symbol: day for symbol, day in sorted(self._eligible.items()) if day > first and self._listed[symbol] <= last}
+        said = {
+            "bars": origin.stamp(bars),
+            "indicators": next((origin.stamp(file) for file in self._indicators if file["partition"] == month), None),
+            "young": young,
+            "sessions": sessions[(sessions > first) & (sessions <= last)].tolist(),
+            "next": sessions[sessions > last][:1].tolist(),
+            "weights": self._rules.weights,
+            "universe": self._rules.universe.model_dump(),
+            "min_factors": self._rules.min_factors,
+        }
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+    def _score(self, partition: str) -> int:
+        month = Month(
+            self._block("daily_bars", partition, FROM_BARS), self._block("indicators", partition, self._rules.indicators())
+        )
+        first, last = _bounds(partition)
+        start, end = as_days([max(first, self._start or first), min(last, self._end or last)]).tolist()
+        parts = month.score(self._rules, self._eligible, start, end)
+        spec = dictionary.get("scores")
+        rows = parts[0][1] if parts else form(spec).empty_table()
+        scored = len(rows)
+        path = self._lake.path("scores", partition)
+        if self._narrowed and path is not None:
+            rows = upsert(spec, _outside(Cursor(path, spec).take(), start, end), rows)
+        self._lake.replace("scores", partition, rows)
+        return scored
+
+    def _block(self, dataset: str, partition: str, columns: Sequence[str]) -> Block:
+        files = [file for file in self._lake.files(dataset) if file["partition"] == partition]
+        return Sweep(self._lake.folder, dictionary.get(dataset), files, columns).take(None)
+
+
+def _bounds(month: str) -> tuple[date, date]:
+    first = date.fromisoformat(f"{month}-01")
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def _outside(rows: pa.Table, start: int, end: int) -> pa.Table:
+    days = rows.column("trade_date").cast(pa.int32())
+    return rows.filter(pc.or_(pc.less(days, start), pc.greater(days, end)))

@@ -1,0 +1,116 @@
+"""One month's cross-sections: from rows to matrices of dates x instruments and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from app.stocks import dictionary
+from app.stocks.indicators.prices import traded
+from app.stocks.lake.rows import from_numpy
+from app.stocks.lake.sweep import Block
+from app.stocks.scoring.cross_section import Mask, Matrix, Scores, scores
+from app.stocks.scoring.universe import LONG_AGO, Days, Universe
+
+FROM_BARS = ("high", "low", "close", "adj_factor", "turnover_rate", "is_suspended", "is_st")
+FROM_INDICATORS = {"macd_hist_ratio": "macd_hist", "turnover_rate": None}
+"""Where a factor is not simply the indicator of its name."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What scores are made by, the data aside."""
+
+    weights: dict[str, float]
+    universe: Universe
+    min_factors: int
+    sessions: Days
+
+    def indicators(self) -> list[str]:
+        """The indicator columns that the factors need."""
+        return [column for name in self.weights if (column := FROM_INDICATORS.get(name, name)) is not None]
+
+
+class Month:
+    """Bars and indicators of one month as matrices."""
+
+    def __init__(self, bars: Block, indicators: Block) -> None:
+        self.symbols = bars.symbols
+        self.days, day = np.unique(bars.days, return_inverse=True)
+        self.shape = (len(self.days), len(self.symbols))
+        self._bars = bars
+        self._bars_at = day * self.shape[1] + bars.code
+        self._indicators = indicators
+        self._indicators_at, self._matched = self._places(indicators)
+
+    def _places(self, block: Block) -> tuple[npt.NDArray[np.intp], Mask]:
+        position = {symbol: number for number, symbol in enumerate(self.symbols)}
+        code = np.array([position.get(symbol, -1) for symbol in block.symbols], dtype=np.intp)[block.code]
+        day = np.searchsorted(self.days, block.days)
+        day[day == len(self.days)] = 0
+        return day * self.shape[1] + code, (code >= 0) & (self.days[day] == block.days)
+
+    def bars(self, values: npt.NDArray[Any], missing: Any = np.nan) -> npt.NDArray[Any]:
+        """A column of the bars as a matrix."""
+        matrix = np.full(self.shape, missing)
+        matrix.flat[self._bars_at] = values
+        return matrix
+
+    def indicator(self, name: str) -> Matrix:
+        """A column of the indicators as a matrix."""
+        matrix = np.full(self.shape, np.nan)
+        matrix.flat[self._indicators_at[self._matched]] = self._indicators.values[name][self._matched]
+        return matrix
+
+    def members(self, universe: Universe, eligible: Mapping[str, int]) -> Mask:
+        """Who takes part on which date."""
+        here = traded(self._bars.values)
+        if universe.exclude_st:
+            here &= self._bars.values["is_st"] != 1
+        inside = np.array([universe.has(symbol) for symbol in self.symbols], dtype=bool)
+        since = np.array([eligible.get(symbol, LONG_AGO) for symbol in self.symbols])
+        here &= inside[self._bars.code] & (self._bars.days >= since[self._bars.code])
+        return self.bars(here, missing=False)
+
+    def factor(self, name: str) -> Matrix:
+        """A factor as a matrix, of whoever has it."""
+        if name == "turnover_rate":
+            return self.bars(self._bars.values["turnover_rate"])
+        if name != "macd_hist_ratio":
+            return self.indicator(name)
+        factor = self._bars.values["adj_factor"]
+        # Without any factor prices, and with them the indicators, stand unadjusted.
+        close = self._bars.values["close"] * (1.0 if np.isnan(factor).all() else factor)
+        return np.asarray(self.indicator("macd_hist") / self.bars(close))
+
+    def score(self, rules: Rules, eligible: Mapping[str, int], start: int, end: int) -> list[tuple[str, pa.Table]]:
+        """The score rows of the dates from `start` to `end` on which half of the universe has `min_factors` factors."""
+        members = self.members(rules.universe, eligible)
+        factors = {name: np.where(members, self.factor(name), np.nan) for name in rules.weights}
+        found = scores(factors, rules.weights, rules.min_factors)
+        enough = (found.factors >= rules.min_factors).sum(axis=1)
+        size = members.sum(axis=1)
+        dates = (2 * enough >= size) & (size > 0) & (self.days >= start) & (self.days <= end)
+        return self._rows(found, members & dates[:, None], rules.sessions)
+
+    def _rows(self, found: Scores, rows: Mask, sessions: Days) -> list[tuple[str, pa.Table]]:
+        picked = rows.T
+        code, day = np.nonzero(picked)
+        after = np.searchsorted(sessions, self.days, side="right")
+        next_session = np.full(len(self.days), np.nan)
+        next_session[after < len(sessions)] = sessions[after[after < len(sessions)]]
+        scored = found.rank.T[picked] > 0
+        columns: dict[str, Any] = {
+            "order_book_id": code,
+            "trade_date": self.days[day],
+            "score": found.score.T[picked],
+            "total": found.total.T[picked],
+            "rank": np.where(scored, found.rank.T[picked], np.nan),
+            "factors": found.factors.T[picked],
+            "usable_from": next_session[day],
+            **{f"contrib_{name}": matrix.T[picked] for name, matrix in found.contributions.items()},
+        }
+        return from_numpy(dictionary.get("scores"), self.symbols, columns)
