@@ -1,6 +1,7 @@
 """The lake as the run process sees it: the guest library provides it, the runner calls it, ops use it."""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, NotRequired, Protocol, TypedDict
@@ -28,6 +29,11 @@ class StagedFile(FileFacts):
 
     base: str | None
     notes: NotRequired[dict[str, Any]]
+
+
+staging: ContextVar[list[StagedFile] | None] = ContextVar("staging", default=None)
+"""Where the step under way keeps what it stages. A lake appends each file as it stages it, in the thread that stages: a run
+has one lake and parallel steps, and what a failed one staged is dropped without touching what its neighbour did."""
 
 
 class DatasetState(TypedDict):

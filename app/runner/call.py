@@ -16,7 +16,6 @@ from app.definitions.op import Op
 from app.errors import Fault, Invalid
 from app.runner.frames import Form, as_form
 from app.runner.graph import Node, Source
-from app.runner.lake import StepLake
 from app.runner.run import Run
 
 _FORMS: dict[str, Form] = {"DataFrame": "pandas", "Table": "arrow", "RecordBatch": "batch"}
@@ -43,11 +42,11 @@ def params_of(subject: str, model: type[BaseModel], raw: dict[str, Any]) -> dict
     return {name: getattr(checked, name) for name in model.model_fields}
 
 
-def call(op: Op, node: Node, run: Run, lake: StepLake, context: Any, params: dict[str, Any]) -> Any:
+def call(op: Op, node: Node, run: Run, context: Any, params: dict[str, Any]) -> Any:
     """What the op's function returns on this node's inputs."""
     declared = inlets(op)
     given = {
-        source.input: _deliver(declared[source.input], source, run, lake)
+        source.input: _deliver(declared[source.input], source, run)
         for source in node.sources
         if source.node.status == "succeeded" and source.output in source.node.outputs
     }
@@ -88,15 +87,15 @@ def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return None
 
 
-def _deliver(inlet: Inlet, source: Source, run: Run, lake: StepLake) -> Any:
+def _deliver(inlet: Inlet, source: Source, run: Run) -> Any:
     output = source.node.outputs[source.output]
     carry = _CARRIERS[output["kind"]]
     if inlet.kind != "any" and (inlet.kind == "value") != (output["kind"] == "value"):
         raise Invalid(f"input {source.input!r} takes a {inlet.kind}, but node {source.node.id!r} made a {output['kind']}")
-    return carry(inlet, source, output, run, lake)
+    return carry(inlet, source, output, run)
 
 
-def _carry_value(inlet: Inlet, source: Source, output: Output, run: Run, lake: StepLake) -> Any:
+def _carry_value(inlet: Inlet, source: Source, output: Output, run: Run) -> Any:
     # What is stored is what is handed on, also within one process: a resumed run must see the same as this one.
     value = copy.deepcopy(output["value"])
     if inlet.adapter is None:
@@ -108,22 +107,22 @@ def _carry_value(inlet: Inlet, source: Source, output: Output, run: Run, lake: S
         raise Invalid(f"input {source.input!r} does not accept the value of node {source.node.id!r}: {problems}") from None
 
 
-def _carry_dataset(inlet: Inlet, source: Source, output: Output, run: Run, lake: StepLake) -> Any:
+def _carry_dataset(inlet: Inlet, source: Source, output: Output, run: Run) -> Any:
     reference = Dataset(output["dataset"], output.get("rows"), output.get("quality"))
     if inlet.form is None:
         return reference
-    form: Form = "pandas" if inlet.form == "pandas" else "arrow"
-    return as_form(lake.load(reference, form), inlet.form)
+    loaded = run.lake.get().load(reference, "pandas" if inlet.form == "pandas" else "arrow")
+    return as_form(loaded, inlet.form)
 
 
-def _carry_frame(inlet: Inlet, source: Source, output: Output, run: Run, lake: StepLake) -> Any:
+def _carry_frame(inlet: Inlet, source: Source, output: Output, run: Run) -> Any:
     frame = run.frames.get(source.node.id, source.output, output)
     if inlet.kind == "dataset":
-        return lake.stage(inlet.dataset, frame)
+        return run.lake.get().stage(inlet.dataset, frame)
     return as_form(frame, inlet.form) if inlet.form else frame
 
 
-_CARRIERS: dict[str, Callable[[Inlet, Source, Output, Run, StepLake], Any]] = {
+_CARRIERS: dict[str, Callable[[Inlet, Source, Output, Run], Any]] = {
     "value": _carry_value,
     "dataset": _carry_dataset,
     "frame": _carry_frame,

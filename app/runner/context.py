@@ -2,12 +2,10 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import cast
 
 from app import clock
-from app.definitions.lake import Lake
+from app.definitions.lake import Lake, StagedFile
 from app.runner.graph import Node
-from app.runner.lake import StepLake
 from app.runner.logs import StepLog
 from app.runner.metrics import Metrics
 from app.runner.publication import publish
@@ -17,7 +15,7 @@ from app.runner.run import Run
 class StepContext:
     """`definitions.context.OpContext` for one attempt of one step."""
 
-    def __init__(self, run: Run, node: Node, lake: StepLake, metrics: Metrics) -> None:
+    def __init__(self, run: Run, node: Node, staged: list[StagedFile], metrics: Metrics) -> None:
         self.run_id = run.spec["id"]
         self.job = run.spec["job"]
         self.node = node.id
@@ -30,7 +28,7 @@ class StepContext:
         self.data_dir = run.settings.data_dir
         self._run = run
         self._node = node
-        self._lake = lake
+        self._staged = staged
         self._metrics = metrics
 
     @property
@@ -40,7 +38,7 @@ class StepContext:
 
     @property
     def lake(self) -> Lake:
-        return cast(Lake, self._lake)
+        return self._run.lake.get()
 
     @property
     def cancelled(self) -> bool:
@@ -56,4 +54,4 @@ class StepContext:
         return clock.now()
 
     def publish(self) -> int | None:
-        return publish(self._run, self._node, self._lake, None)
+        return publish(self._run, self._node, self._staged, None)

@@ -87,13 +87,14 @@ def build(spec: RunSpec, data_dir: Path) -> list[Node]:
 
 
 def _is_missed(node: Node, data_dir: Path) -> bool:
+    """Whether a step to come needs what this finished one made and what is no longer there."""
+    waiting = [user for user in node.consumers if user.status == "pending" and not user.broken]
+    if not waiting:
+        return False
+    if any(not (data_dir / "lake" / file["path"]).is_file() for file in node.spec["staged"]):
+        return True
     gone = {name for name, output in node.outputs.items() if output["kind"] == "frame" and not readable(output, data_dir)}
-    return any(
-        source.node is node and source.output in gone
-        for consumer in node.consumers
-        if gone and consumer.status == "pending" and not consumer.broken
-        for source in consumer.sources
-    )
+    return any(source.node is node and source.output in gone for user in waiting for source in user.sources)
 
 
 def _only_output(node: Node) -> str:

@@ -1,13 +1,12 @@
 """The lake as one run and one step of it see it."""
 
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from app.definitions import registry
-from app.definitions.dataset import Dataset
-from app.definitions.lake import Lake, SnapshotState, StagedFile
-from app.definitions.messages import RunSpec
+from app.definitions.lake import Lake, Publication, SnapshotState, StagedFile, staging
 from app.errors import Unavailable
 from app.runner.emitter import Emitter
 
@@ -34,15 +33,15 @@ def open_lake(emitter: Emitter, data_dir: Path) -> Lake:
 
 
 class RunLake:
-    """The one lake of a run, made when a step first asks, and whose step each staged file is."""
+    """The one lake of a run, made when a step first asks, and which step staged what."""
 
-    def __init__(self, spec: RunSpec, emitter: Emitter, data_dir: Path) -> None:
+    def __init__(self, restored: Sequence[StagedFile], emitter: Emitter, data_dir: Path) -> None:
+        self._restored = list(restored)
         self._emitter = emitter
         self._data_dir = data_dir
         self._lock = threading.Lock()
         self._lake: Lake | None = None
-        self._restored = [file for node in spec["nodes"] if node["status"] == "succeeded" for file in node["staged"]]
-        self._known = {file["path"] for file in self._restored}
+        self._noted: list[list[StagedFile]] = [self._restored]
 
     def get(self) -> Lake:
         """The lake, with what finished steps staged."""
@@ -53,33 +52,49 @@ class RunLake:
                 self._lake = lake
             return self._lake
 
-    def take_new(self) -> list[StagedFile]:
-        """The files that were staged since this was last asked."""
-        with self._lock:
-            if self._lake is None:
-                return []
-            new = [file for file in self._lake.staged() if file["path"] not in self._known]
-            self._known.update(file["path"] for file in new)
-            return new
+    @contextmanager
+    def noting(self) -> Iterator[list[StagedFile]]:
+        """What is staged in this block, by this thread, is put on this list as well."""
+        noted: list[StagedFile] = []
+        self._noted.append(noted)
+        token = staging.set(noted)
+        try:
+            yield noted
+        finally:
+            staging.reset(token)
 
+    def settle(self, noted: list[StagedFile]) -> list[StagedFile]:
+        """Everything that a step staged: what was noted, and what nobody noted, as when an op stages on a thread of its own."""
+        if self._lake is not None:
+            known = {file["path"] for files in self._noted for file in files}
+            noted += [file for file in self._lake.staged() if file["path"] not in known]
+        return noted
 
-class StepLake:
-    """The run's lake in the hands of one step: what it stages is noted as this step's, beside parallel ones."""
+    def drop(self, noted: list[StagedFile]) -> None:
+        """Forget what a step staged that failed or begins again."""
+        if self._lake is not None and noted:
+            self._lake.drop(noted)
+        noted.clear()
 
-    def __init__(self, run_lake: RunLake) -> None:
-        self._run_lake = run_lake
-        self._files: list[StagedFile] = []
+    def rebase(self, state: SnapshotState) -> None:
+        """Carry what is staged over to a newer snapshot."""
+        with self._carrying():
+            self.get().rebase(state)
 
-    def stage(self, dataset: str, frame: Any) -> Dataset:
-        """See `definitions.lake.Lake.stage`."""
-        reference = self._run_lake.get().stage(dataset, frame)
-        self._files += self._run_lake.take_new()
-        return reference
+    def published(self, publication: Publication, state: SnapshotState) -> None:
+        """Build on the snapshot that now names these files, and show it to readers."""
+        with self._carrying():
+            lake = self.get()
+            lake.published(state)
+        left = {file["path"] for file in lake.staged()} - {file["path"] for file in publication["files"]}
+        for files in self._noted:
+            files[:] = [file for file in files if file["path"] in left]
 
-    def files(self) -> list[StagedFile]:
-        """What this step staged, in whatever way."""
-        self._files += self._run_lake.take_new()
-        return self._files
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._run_lake.get(), name)
+    @contextmanager
+    def _carrying(self) -> Iterator[None]:
+        # What a lake builds again here for other steps must not be dropped with the step that had it built.
+        token = staging.set(self._restored)
+        try:
+            yield
+        finally:
+            staging.reset(token)

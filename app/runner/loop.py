@@ -8,7 +8,7 @@ from datetime import datetime
 from app import clock
 from app.definitions.messages import RunEnded
 from app.runner import memory
-from app.runner.graph import Node, Obstacle, build
+from app.runner.graph import Node, Obstacle
 from app.runner.run import Run
 from app.runner.step import attempt
 
@@ -23,7 +23,6 @@ class Loop:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._nodes = build(run.spec, run.settings.data_dir)
         self._ready: deque[Node] = deque()
         self._delayed: list[Node] = []
         self._running: dict[Future[None], Node] = {}
@@ -31,7 +30,7 @@ class Loop:
 
     def run(self) -> RunEnded:
         """Run until all steps are final, what is left waits for a delayed retry, or the run was cancelled."""
-        for node in self._nodes:
+        for node in self._run.nodes:
             self._consider(node)
         while True:
             self._begin()

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.definitions.messages import RunSpec
 from app.runner.frames import Frames
+from app.runner.graph import build
 from app.runner.lake import RunLake
 from app.runner.logs import Journal
 from app.settings import Settings
@@ -23,7 +24,9 @@ class Run:
         self.cancelled = cancelled
         self.scratch = settings.data_dir / "scratch" / spec["id"]
         self.frames = Frames(settings.data_dir, spec["id"])
-        self.lake = RunLake(spec, self.emitter, settings.data_dir)
+        self.nodes = build(spec, settings.data_dir)
+        restored = [file for node in self.nodes if node.status == "succeeded" for file in node.spec["staged"]]
+        self.lake = RunLake(restored, self.emitter, settings.data_dir)
         self._sessions: dict[str, list[date]] = {}
 
     @cached_property

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from app import clock
+from app.definitions.lake import StagedFile
 from app.definitions.messages import StepFailed, StepSucceeded
 from app.definitions.op import Op
 from app.definitions.retry import RetryPolicy
@@ -12,7 +13,6 @@ from app.runner.call import call, params_of
 from app.runner.context import StepContext
 from app.runner.failure import BeginAgain, StepError
 from app.runner.graph import Node
-from app.runner.lake import StepLake
 from app.runner.metrics import Metrics
 from app.runner.outputs import settle
 from app.runner.publication import ROUNDS, publish
@@ -30,30 +30,28 @@ def attempt(node: Node, run: Run, *, alone: bool) -> None:
     if alone:
         memory.reset_peak()
     metrics = Metrics()
-    with run.journal.attributed(node.id, node.attempts):
+    with run.journal.attributed(node.id, node.attempts), run.lake.noting() as staged:
         try:
-            _perform(node, run, metrics)
+            _perform(node, run, metrics, staged)
         except BaseException as error:
+            run.lake.drop(staged)
             _fail(node, run, error, metrics)
         else:
             node.status = "succeeded"
 
 
-def _perform(node: Node, run: Run, metrics: Metrics) -> None:
+def _perform(node: Node, run: Run, metrics: Metrics, staged: list[StagedFile]) -> None:
     op = node.op
     if op is None:
         raise StepError("unknown_op", f"there is no op {node.spec['op']!r} in the modules of this worker")
     params = params_of(f"op {op.spec.name!r}", op.params_model, node.spec["params"])
-    lake = StepLake(run.lake)
-    context = StepContext(run, node, lake, metrics)
+    context = StepContext(run, node, staged, metrics)
     for _ in range(ROUNDS):
         try:
-            result = call(op, node, run, lake, context, params)
-            node.outputs = settle(op, node, result, run)
-            del result
-            end = _success(node, metrics, lake)
+            node.outputs = settle(op, node, call(op, node, run, context, params), run)
+            end = _success(node, metrics, run.lake.settle(staged))
             if _publishes(op, params):
-                publish(run, node, lake, end)
+                publish(run, node, staged, end)
             else:
                 run.emitter.emit(end)
             return
@@ -67,7 +65,7 @@ def _publishes(op: Op, params: dict[str, Any]) -> bool:
     return bool(params[by]) if isinstance(by, str) else by
 
 
-def _success(node: Node, metrics: Metrics, lake: StepLake) -> StepSucceeded:
+def _success(node: Node, metrics: Metrics, staged: list[StagedFile]) -> StepSucceeded:
     return {
         "type": "step_succeeded",
         "node": node.id,
@@ -75,7 +73,7 @@ def _success(node: Node, metrics: Metrics, lake: StepLake) -> StepSucceeded:
         "at": _now(),
         "outputs": node.outputs,
         "metrics": metrics.finish(node.outputs),
-        "staged": lake.files(),
+        "staged": staged,
     }
 
 
