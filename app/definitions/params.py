@@ -1,6 +1,6 @@
 """The params of a pipeline: how they are declared, and what a job and a run may give them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -119,9 +119,15 @@ def params_schema(declared: Mapping[str, Fragment]) -> dict[str, Any]:
 
 
 def check_params(
-    declared: Mapping[str, Fragment], given: object, faults: Faults, path: Path = ("params",), prefix: str = ""
+    declared: Mapping[str, Fragment],
+    given: object,
+    faults: Faults,
+    *,
+    path: Path = ("params",),
+    prefix: str = "",
+    open_params: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Note unknown params and values that do not suit; answers what was given."""
+    """Note unknown params and, unless it is open, a value that does not suit; answers what was given."""
     if not isinstance(given, dict):
         faults.add(path, f"{prefix}must be an object, not {shown(given)}")
         return {}
@@ -132,7 +138,7 @@ def check_params(
     for name, value in given.items():
         if name not in declared:
             faults.add((*path, name), f"{prefix}is no param of this pipeline{faults.near(name, declared)}")
-        else:
+        elif name not in open_params:
             check_value(declared[name], value, faults, (*path, name), prefix)
     return given
 

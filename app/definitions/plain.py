@@ -41,6 +41,8 @@ def _check_dict(value: dict[Any, Any], faults: Faults, path: Path, depth: int) -
             return False
         if problem := _problem_of_text(key):
             faults.add((*path, key), f"its key {problem}")
+            # Pydantic gives up on the whole object at a key that is no Unicode text.
+            sound = False
         # The common case, plain ASCII text, is settled here without a call and without building a path.
         if not (type(item) is str and item.isascii() and "\0" not in item):
             sound = check_plain(item, faults, (*path, key), depth + 1) and sound

@@ -1,5 +1,6 @@
 """What the imported op modules registered in this process; the child turns it into the catalogue."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from app.definitions.lake import LakeFactory
@@ -60,9 +61,14 @@ def lake_factory() -> LakeFactory | None:
 
 def clear() -> dict[str, Any]:
     """Forget everything, for tests; answers what was registered."""
-    before = {"ops": dict(ops), "queries": dict(queries), "documents": list(documents)}
-    ops.clear()
-    queries.clear()
-    documents.clear()
-    _modules.clear()
+    before = {"ops": dict(ops), "queries": dict(queries), "documents": list(documents), "modules": dict(_modules)}
+    restore({})
     return before
+
+
+def restore(before: Mapping[str, Any]) -> None:
+    """Have exactly this registered: what `clear` answered."""
+    for table, name in ((ops, "ops"), (queries, "queries"), (_modules, "modules")):
+        table.clear()
+        table.update(before.get(name, {}))
+    documents[:] = before.get("documents", [])

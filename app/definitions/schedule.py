@@ -124,15 +124,17 @@ def check_job(
     jobs: Collection[str] | None,
     pipeline_of: PipelineOfJob | None,
     faults: Faults,
+    *,
+    open_params: Collection[str] = (),
 ) -> None:
-    """Note a job that is not known, and params that its pipeline does not take."""
+    """Note a job that is not known, and params that its pipeline does not take; of open ones the name alone is known."""
     if "job" in bad:
         return
     job = document["job"]
     if jobs is not None and job not in jobs:
         faults.add(("job",), f"there is no job {job!r}{faults.near(job, jobs)}")
     elif pipeline_of is not None and "params" not in bad:
-        check_params(pipeline_of(job).get("params", {}), document.get("params", {}), faults)
+        check_params(pipeline_of(job).get("params", {}), document.get("params", {}), faults, open_params=open_params)
 
 
 def _check_time(document: Mapping[str, Any], bad: frozenset[str], faults: Faults) -> None:

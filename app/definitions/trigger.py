@@ -94,9 +94,7 @@ def parse_trigger(document: object, jobs: Collection[str] | None = None, *, pipe
     if isinstance(document, dict):
         when = _check_when(document, bad, jobs, faults)
         given = {} if "params" in bad else document.get("params", {})
-        filled_in = _check_placeholders(given, when, faults)
-        settled = {name: value for name, value in given.items() if name not in filled_in}
-        check_job({**document, "params": settled}, bad, jobs, pipeline_of, faults)
+        check_job(document, bad, jobs, pipeline_of, faults, open_params=_check_placeholders(given, when, faults))
     faults.finish(_DETAIL)
     assert model is not None
     assert when is not None
@@ -142,7 +140,7 @@ def _check_placeholders(params: Mapping[str, Any], when: Shape | None, faults: F
         if root == "event" and is_name(name):
             if isinstance(when, WhenJobs):
                 faults.add(path, f"{text!r} needs an event; this trigger knows ${{upstream.…}}")
-        elif root == "upstream" and (name == "trade_date" or is_name(name.removeprefix("params."))):
+        elif root == "upstream" and (name == "trade_date" or (name.startswith("params.") and is_name(name[len("params.") :]))):
             if when is not None and not isinstance(when, WhenJobs):
                 faults.add(path, f"{text!r} needs an upstream run; this trigger knows ${{event.…}}")
         else:

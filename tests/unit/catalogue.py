@@ -39,10 +39,7 @@ def _catalogue() -> Catalogue:
         specs = [op(function).spec for function in functions]
         return Catalogue(ops=(*specs, op(pools={"vendor": 1})(fetch).spec))
     finally:
-        registry.clear()
-        registry.ops.update(before["ops"])
-        registry.queries.update(before["queries"])
-        registry.documents.extend(before["documents"])
+        registry.restore(before)
 
 
 CATALOGUE = _catalogue()
