@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from app import journal
+from app import clock, journal
 from app.api import application
 from app.definitions.catalogue import Catalogue
 from app.engine.engine import Engine
@@ -24,11 +25,13 @@ from app.errors import ConfigurationError, OpenbellError
 from app.manager import PipelineManager, planting
 from app.manager.acceptance import RunRequest
 from app.settings import Settings
-from app.store import keys, migrate, runs, sqlite
+from app.store import calendars, keys, migrate, runs, sqlite
 from app.store.database import Connection, Database
 
 _log = structlog.get_logger("openbell")
 FIRST_JOB = "daily_full_pipeline"
+CALENDARS_KEPT = timedelta(days=1)
+"""How old planted sessions may be at a start: asking a child for them takes a second."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -92,11 +95,9 @@ def _write_private(path: Path, text: str) -> None:
 
 def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None:
     """Plant what the op modules bring along, then make the first run if one is wanted."""
-    try:
-        sessions: dict[str, Any] = engine.queries.ask("calendar_sessions", {}, timeout=60)
-    except OpenbellError as error:
-        _log.error("no calendar was planted", error=str(error))
-        sessions = {}
+    with manager.database.read() as connection:
+        stale = calendars.planted_before(connection, clock.now() - CALENDARS_KEPT)
+    sessions = _sessions(engine) if stale else {}
 
     def plant(connection: Connection) -> list[str]:
         changed = planting.plant_calendars(connection, sessions)
@@ -105,6 +106,15 @@ def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None
     if planted := manager.database.write(plant):
         _log.info("planted", what=planted)
     _first_run(manager)
+
+
+def _sessions(engine: Engine) -> Any:
+    """The exchanges' sessions as a child knows them; nothing, with an error in the log, when it cannot say."""
+    try:
+        return engine.queries.ask("calendar_sessions", {}, timeout=60)
+    except OpenbellError as error:
+        _log.error("no calendar was planted", error=str(error))
+        return {}
 
 
 def _first_run(manager: PipelineManager) -> None:

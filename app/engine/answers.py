@@ -1,12 +1,36 @@
 """What a run's process asks of its worker: its base snapshot, the exchange's sessions, a publication."""
 
+from collections.abc import Callable
 from typing import Any
 
 from app.definitions.messages import Ask, Reply
 from app.errors import LeaseLost, OpenbellError
 from app.store import calendars, lake, runs, steps
-from app.store.claims import Fence
 from app.store.database import Connection, Database
+from app.store.fence import Fence
+
+
+def _sessions(database: Database, calendar: str) -> list[str]:
+    with database.read() as connection:
+        calendars.get(connection, calendar)
+        return [day.isoformat() for day in calendars.between(connection, calendar)]
+
+
+def newest(database: Database) -> Callable[[Ask], Reply]:
+    """Answers what a query asks: it reads the newest snapshot, and publishes nothing."""
+
+    def answer(ask: Ask) -> Reply:
+        result: Any
+        if ask["what"] == "sessions":
+            result = _sessions(database, ask["params"]["calendar"])
+        elif ask["what"] == "snapshot":
+            with database.read() as connection:
+                result = lake.state(connection, lake.newest(connection))
+        else:
+            return {"type": "reply", "id": ask["id"], "error": "a query publishes nothing"}
+        return {"type": "reply", "id": ask["id"], "result": result}
+
+    return answer
 
 
 class Answers:
@@ -37,9 +61,7 @@ class Answers:
             self._database.write(lambda connection: steps.record(connection, self._fence, before))
         if ask["what"] == "snapshot":
             return self._database.write(lambda connection: lake.base(connection, self._fence))
-        with self._database.read() as connection:
-            calendars.get(connection, params["calendar"])
-            return [day.isoformat() for day in calendars.between(connection, params["calendar"])]
+        return _sessions(self._database, params["calendar"])
 
     def _publish(self, connection: Connection, params: Any, before: list[Any]) -> dict[str, Any]:
         """The snapshot and the end of the step that publishes it: one transaction."""

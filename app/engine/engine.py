@@ -8,6 +8,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.definitions.catalogue import Catalogue
+from app.engine import answers
 from app.engine.children import ChildPool, QueryChild
 from app.engine.executor import SlotExecutor
 from app.engine.forkserver import ForkServer
@@ -39,11 +40,12 @@ class Engine:
     def start(self, learned: Callable[[Catalogue], None]) -> None:
         """Start all of it. `learned` is called once with the catalogue, before any run of it is claimed."""
         self._forkserver = ForkServer.start(self._settings)
-        self.queries = QueryChild(self._forkserver)
+        self.queries = QueryChild(self._forkserver, answers.newest(self._database))
         self._children = ChildPool(self._forkserver, self._settings)
         self._watcher = Watcher(self._database)
         self._watcher.start()
         self._scheduler = _scheduler(self._settings.slots)
+        self._scheduler.add_job(self.queries.reap_idle, "interval", seconds=_IDLE_CHECK_SECONDS, id="idle-query-child")
         self._scheduler.start()
         if self._is_worker:
             self._begin_work()

@@ -9,8 +9,8 @@ from app.definitions.messages import NodeSpec, RunSpec
 from app.definitions.pipeline import resolve
 from app.definitions.retry import RetryPolicy
 from app.store import definitions, runs
-from app.store.claims import Fence, guard
 from app.store.database import Connection, Row
+from app.store.fence import Fence, guard
 from app.store.status import StepStatus
 
 

@@ -16,8 +16,8 @@ from app.engine.plan import Plan
 from app.errors import LeaseLost
 from app.store import endings, logs, steps
 from app.store.changes import cancel_topic, log_topic
-from app.store.claims import Fence
 from app.store.database import Connection, Database
+from app.store.fence import Fence
 from app.store.status import Reason, RunStatus
 
 _LOOK_SECONDS = 1.0

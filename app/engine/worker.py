@@ -22,8 +22,8 @@ from app.errors import LeaseLost, OpenbellError
 from app.settings import Settings
 from app.store import claims, endings, workers
 from app.store.changes import QUEUE
-from app.store.claims import Fence
 from app.store.database import Database
+from app.store.fence import Fence
 from app.store.status import Reason
 
 _log = structlog.get_logger("openbell.worker")

@@ -5,21 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from app import settings as settings_module
 from app.definitions.catalogue import Catalogue
 from app.definitions.pipeline import content_hash
 from app.errors import CataloguePending, Conflict, Invalid, NoWorker, QueueFull
 from app.manager.acceptance import Cause, RunRequest, accept, as_date
 from app.manager.data import Data
+from app.manager.operation import Operation
+from app.manager.people import People
 from app.manager.planting import checked
 from app.manager.queries import Queries
 from app.manager.retrying import retry
 from app.settings import Settings
 from app.store import audit, catalogue, definitions, idempotency, insights, pools, runs, views, workers
 from app.store.changes import run_topic
-from app.store.database import Database
+from app.store.database import Connection, Database
 from app.store.definitions import Definition, Kind, Saved
 from app.store.status import RunStatus
 
@@ -27,7 +27,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data):
+class PipelineManager(Data, Operation, People):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:
@@ -193,10 +193,9 @@ class PipelineManager(Data):
         return self.database.write(work)
 
     @staticmethod
-    def _enqueued(connection: Connection, run_id: str, by: str) -> dict[str, Any]:
-        view = views.run_view(connection, run_id)
-        audit.add(connection, by, "enqueue", "run", run_id, {"job": view["job"]})
-        return view
+    def _enqueued(connection: Connection, accepted: runs.Accepted, by: str) -> dict[str, Any]:
+        audit.add(connection, by, "enqueue", "run", accepted.id, {"job": accepted.run["job"]})
+        return views.accepted_view(accepted)
 
     def _check_queue(self) -> None:
         """Raise QueueFull at the limit. The count may be a second old: exactness is not worth a scan of a long queue."""
@@ -266,8 +265,3 @@ class PipelineManager(Data):
         """What waits and runs."""
         with self.database.read() as connection:
             return insights.queue(connection)
-
-    def workers(self) -> list[dict[str, Any]]:
-        """The registered workers."""
-        with self.database.read() as connection:
-            return [views.row_view(row) for row in workers.registered(connection)]

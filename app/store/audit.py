@@ -7,11 +7,13 @@ from sqlalchemy import Connection, insert, select
 from app import clock
 from app.store.tables import audit
 
+_INSERT = insert(audit)
+
 
 def add(connection: Connection, actor: str, action: str, subject: str, name: str, detail: dict[str, Any] | None = None) -> None:
     """Append a row: the actor is a key's id, or the part of the service that acted."""
     row = {"at": clock.now(), "actor": actor, "action": action, "subject": subject, "name": name, "detail": detail}
-    connection.execute(insert(audit).values(row))
+    connection.execute(_INSERT, row)
 
 
 def page(connection: Connection, before: int | None, limit: int) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The exchanges' sessions as rows, planted from a child's answer; past the horizon nothing is known."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -15,6 +15,7 @@ def plant(connection: Connection, calendar: str, days: Sequence[date], source: s
     """Store an exchange's sessions; True when they differ from what was there, which makes a new version."""
     known = connection.execute(select(calendars.c.version, calendars.c.hash).where(calendars.c.id == calendar)).first()
     if known and known.hash == content_hash:
+        connection.execute(update(calendars).where(calendars.c.id == calendar).values(planted_at=clock.now()))
         return False
     values = {"source": source, "horizon_date": max(days), "hash": content_hash, "planted_at": clock.now()}
     if known:
@@ -24,6 +25,12 @@ def plant(connection: Connection, calendar: str, days: Sequence[date], source: s
         connection.execute(insert(calendars).values(id=calendar, version=1, **values))
     connection.execute(insert(sessions), [{"calendar": calendar, "session_date": day} for day in days])
     return True
+
+
+def planted_before(connection: Connection, at: datetime) -> bool:
+    """Whether a calendar was planted before that instant, or none at all."""
+    oldest = connection.execute(select(func.min(calendars.c.planted_at))).scalar()
+    return oldest is None or oldest < at
 
 
 def all_known(connection: Connection) -> list[dict[str, Any]]:

@@ -13,6 +13,9 @@ _KEPT = 8
 """Code versions whose catalogue is kept."""
 
 
+_CURRENT = select(catalogue.c.digest).order_by(catalogue.c.seen_at.desc()).limit(1)
+
+
 def digest(found: Catalogue) -> str:
     """What tells two workers with other code apart."""
     return hashlib.sha256(json_text(found.model_dump(mode="json", exclude={"documents"})).encode()).hexdigest()[:16]
@@ -42,8 +45,7 @@ def save(connection: Connection, found: Catalogue) -> str:
 
 def current_digest(connection: Connection) -> str | None:
     """The digest of the catalogue that was seen last; None before the first."""
-    query = select(catalogue.c.digest).order_by(catalogue.c.seen_at.desc()).limit(1)
-    return connection.execute(query).scalar()
+    return connection.execute(_CURRENT).scalar()
 
 
 def load(connection: Connection, key: str) -> Catalogue:

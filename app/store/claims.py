@@ -1,18 +1,18 @@
 """The guarded core: who may execute a run, and how its execution ends. Every write carries the fence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, select, update
 from sqlalchemy import text as sql
 
 from app import clock
-from app.errors import LeaseLost
 from app.store import pools, transitions
 from app.store.changes import QUEUE, run_topic
+from app.store.columns import Instant
 from app.store.database import touch
+from app.store.fence import HOLDS, Fence, guard
 from app.store.status import CRASH_LIMIT, Reason, RunStatus, StepStatus
 from app.store.tables import definitions, runs, slots, step_attempts, steps, workers
 from app.store.tables import pools as pool_rows
@@ -21,23 +21,57 @@ _LOOKED_AT = 32
 """Jobs whose first due run a claim looks at before it gives up."""
 
 
-@dataclass(frozen=True)
-class Fence:
-    """A worker's right to write a run: no other attempt may have begun since."""
+_PAUSED = select(definitions.c.name).where(definitions.c.kind == "job", definitions.c.paused_at.is_not(None))
+_WITH_ROOM = (
+    select(slots.c.job)
+    .distinct()
+    .join(pool_rows, pool_rows.c.name == slots.c.pool)
+    .where(slots.c.run_id.is_(None), slots.c.job.is_not(None), slots.c.n < pool_rows.c.size, slots.c.job.not_in(_PAUSED))
+    .subquery()
+)
 
-    run_id: str
-    worker: str
-    attempt: int
 
-    @property
-    def holds(self) -> ColumnElement[bool]:
-        """The condition of every write."""
-        return and_(
-            runs.c.id == self.run_id,
-            runs.c.worker == self.worker,
-            runs.c.attempt == self.attempt,
-            runs.c.status == RunStatus.running,
-        )
+def _due(job: Any) -> tuple[ColumnElement[bool], ...]:
+    # The status as a literal: with a parameter SQLite could not use the index of queued runs.
+    return (runs.c.job == job, runs.c.status == sql("'queued'"), runs.c.due_at <= bindparam("now", type_=Instant))
+
+
+_FIRST_RANK = select(runs.c.rank_at).where(*_due(_WITH_ROOM.c.job)).order_by(runs.c.rank_at).limit(1).scalar_subquery()
+_RANKED = select(_WITH_ROOM.c.job, _FIRST_RANK.label("rank_at")).subquery()
+JOBS_WITH_WORK = select(_RANKED.c.job).where(_RANKED.c.rank_at.is_not(None)).order_by(_RANKED.c.rank_at).limit(_LOOKED_AT)
+"""Jobs that have a free slot, are not paused and have a due run, in the order of their first due runs."""
+
+FIRST_DUE = (
+    select(runs.c.id, runs.c.job, runs.c.attempt, runs.c.pools, runs.c.code_versions, runs.c.started_at)
+    .where(*_due(bindparam("of_job")))
+    .order_by(runs.c.rank_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+"""A job's first due run that no other claimer looks at, kept from them until the commit."""
+
+_BEGIN = (
+    update(runs)
+    .where(runs.c.id == bindparam("run"), runs.c.status == RunStatus.queued)
+    .values(
+        status=RunStatus.running,
+        worker=bindparam("by"),
+        attempt=bindparam("claim"),
+        code_versions=bindparam("code", type_=runs.c.code_versions.type),
+        started_at=bindparam("begun", type_=Instant),
+    )
+)
+_END = (
+    update(runs)
+    .where(HOLDS)
+    .values(
+        status=bindparam("to"),
+        reason=bindparam("why"),
+        error=bindparam("fault", type_=runs.c.error.type),
+        finished_at=bindparam("ended", type_=Instant),
+        worker=None,
+    )
+)
 
 
 def claim(connection: Connection, worker: str, code_versions: Mapping[str, str]) -> Fence | None:
@@ -47,67 +81,23 @@ def claim(connection: Connection, worker: str, code_versions: Mapping[str, str])
     blocked job makes a claim slow.
     """
     now = clock.now()
-    for job in connection.execute(_jobs_with_work(now)).scalars():
-        run = connection.execute(_first(job, now)).mappings().first()
+    for job in connection.execute(JOBS_WITH_WORK, {"now": now}).scalars():
+        run = connection.execute(FIRST_DUE, {"of_job": job, "now": now}).mappings().first()
         if run is None or not run["code_versions"].keys() <= code_versions.keys():
             continue
         attempt = run["attempt"] + 1
         if pools.take(connection, run["pools"], run["id"], attempt):
-            _begin(connection, run, worker, attempt, now, {op: code_versions[op] for op in run["code_versions"]})
-            return Fence(run["id"], worker, attempt)
+            fence = Fence(run["id"], worker, attempt)
+            _begin(connection, run, fence, now, {op: code_versions[op] for op in run["code_versions"]})
+            return fence
     return None
 
 
-def _jobs_with_work(now: datetime) -> Select[Any]:
-    """Jobs that have a free slot, are not paused and have a due run, in the order of their first due runs."""
-    paused = select(definitions.c.name).where(definitions.c.kind == "job", definitions.c.paused_at.is_not(None))
-    with_room = (
-        select(slots.c.job)
-        .distinct()
-        .join(pool_rows, pool_rows.c.name == slots.c.pool)
-        .where(slots.c.run_id.is_(None), slots.c.job.is_not(None), slots.c.n < pool_rows.c.size, slots.c.job.not_in(paused))
-        .subquery()
-    )
-    first = select(runs.c.rank_at).where(*_due(with_room.c.job, now)).order_by(runs.c.rank_at).limit(1).scalar_subquery()
-    rank = first.label("rank_at")
-    ranked = select(with_room.c.job, rank).subquery()
-    return select(ranked.c.job).where(ranked.c.rank_at.is_not(None)).order_by(ranked.c.rank_at).limit(_LOOKED_AT)
-
-
-def _due(job: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (runs.c.job == job, runs.c.status == sql("'queued'"), runs.c.due_at <= now)
-
-
-def _first(job: str, now: datetime) -> Select[Any]:
-    """The job's first due run that no other claimer looks at, kept from them until the commit."""
-    columns = (runs.c.id, runs.c.job, runs.c.attempt, runs.c.pools, runs.c.code_versions, runs.c.started_at)
-    query = select(*columns).where(*_due(job, now)).order_by(runs.c.rank_at).limit(1)
-    return query.with_for_update(skip_locked=True)
-
-
-def _begin(
-    connection: Connection, run: RowMapping, worker: str, attempt: int, now: datetime, code_versions: dict[str, str]
-) -> None:
-    connection.execute(
-        update(runs)
-        .where(runs.c.id == run["id"], runs.c.status == RunStatus.queued)
-        .values(
-            status=RunStatus.running,
-            worker=worker,
-            attempt=attempt,
-            code_versions=code_versions,
-            started_at=run["started_at"] or now,
-        )
-    )
-    _moved(connection, run["id"], run["job"], RunStatus.queued, RunStatus.running, None, attempt, worker)
-
-
-def guard(connection: Connection, fence: Fence) -> RowMapping:
-    """The run's row, locked for the transaction. Raises LeaseLost when another attempt owns it."""
-    row = connection.execute(select(runs).where(fence.holds).with_for_update()).mappings().first()
-    if row is None:
-        raise LeaseLost(f"Attempt {fence.attempt} of run {fence.run_id} no longer owns it.")
-    return row
+def _begin(connection: Connection, run: RowMapping, fence: Fence, now: datetime, code_versions: dict[str, str]) -> None:
+    begun = run["started_at"] or now
+    row = {"run": fence.run_id, "by": fence.worker, "claim": fence.attempt, "code": code_versions, "begun": begun}
+    connection.execute(_BEGIN, row)
+    _moved(connection, fence, run["job"], RunStatus.queued, RunStatus.running)
 
 
 def finish(
@@ -116,12 +106,11 @@ def finish(
     """End the run. Steps that did not end are cancelled with it. Raises LeaseLost."""
     run = guard(connection, fence)
     now = clock.now()
-    _end_open_steps(connection, fence, StepStatus.cancelled, Reason.cancelled if status is RunStatus.cancelled else None, now)
-    connection.execute(
-        update(runs).where(fence.holds).values(status=status, reason=reason, error=error, finished_at=now, worker=None)
-    )
+    if status is not RunStatus.succeeded:
+        _cancel_open_steps(connection, fence, Reason.cancelled if status is RunStatus.cancelled else None, now)
+    connection.execute(_END, {**fence.params, "to": status, "why": reason, "fault": error, "ended": now})
     pools.free(connection, fence.run_id)
-    _moved(connection, fence.run_id, run["job"], RunStatus.running, status, reason, fence.attempt, fence.worker)
+    _moved(connection, fence, run["job"], RunStatus.running, status, reason)
 
 
 def release(connection: Connection, fence: Fence, due_at: datetime, *, failures: int = 0, crashed: bool = False) -> RunStatus:
@@ -132,22 +121,22 @@ def release(connection: Connection, fence: Fence, due_at: datetime, *, failures:
         finish(connection, fence, RunStatus.cancelled, Reason.cancelled)
         return RunStatus.cancelled
     if crash_count >= CRASH_LIMIT:
-        connection.execute(update(runs).where(fence.holds).values(crash_count=crash_count))
+        connection.execute(update(runs).where(HOLDS).values(crash_count=crash_count), fence.params)
         _fail_interrupted(connection, fence)
         sentence = f"The run's process was lost {crash_count} times; its steps' attempts say how."
         finish(connection, fence, RunStatus.failed, Reason.crash_loop, {"type": "crash_loop", "message": sentence})
         return RunStatus.failed
     values = {"due_at": due_at, "crash_count": crash_count, "failures": run["failures"] + failures}
-    connection.execute(update(runs).where(fence.holds).values(status=RunStatus.queued, worker=None, **values))
+    back = update(runs).where(HOLDS).values(status=RunStatus.queued, worker=None, **values)
+    connection.execute(back, fence.params)
     pools.free(connection, fence.run_id)
-    reason = Reason.interrupted if crashed else None
-    _moved(connection, fence.run_id, run["job"], RunStatus.running, RunStatus.queued, reason, fence.attempt, fence.worker)
+    _moved(connection, fence, run["job"], RunStatus.running, RunStatus.queued, Reason.interrupted if crashed else None)
     return RunStatus.queued
 
 
-def _end_open_steps(connection: Connection, fence: Fence, status: StepStatus, reason: Reason | None, now: datetime) -> None:
+def _cancel_open_steps(connection: Connection, fence: Fence, reason: Reason | None, now: datetime) -> None:
     open_steps = and_(steps.c.run_id == fence.run_id, steps.c.status.in_((StepStatus.pending, StepStatus.running)))
-    connection.execute(update(steps).where(open_steps).values(status=status, reason=reason, finished_at=now))
+    connection.execute(update(steps).where(open_steps).values(status=StepStatus.cancelled, reason=reason, finished_at=now))
     running = and_(step_attempts.c.run_id == fence.run_id, step_attempts.c.status == "running")
     connection.execute(update(step_attempts).where(running).values(status="cancelled", reason=reason, finished_at=now))
 
@@ -205,24 +194,8 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 
 
 def _moved(
-    connection: Connection,
-    run_id: str,
-    job: str,
-    before: RunStatus,
-    after: RunStatus,
-    reason: Reason | None,
-    attempt: int,
-    worker: str,
+    connection: Connection, fence: Fence, job: str, before: RunStatus, after: RunStatus, reason: Reason | None = None
 ) -> None:
-    row = {
-        "subject": "run",
-        "name": run_id,
-        "job": job,
-        "from_status": before,
-        "to_status": after,
-        "reason": reason,
-        "attempt": attempt,
-        "worker": worker,
-    }
-    transitions.add(connection, [row])
-    touch(connection, run_topic(run_id), QUEUE)
+    row = {"subject": "run", "name": fence.run_id, "job": job, "from_status": before, "to_status": after, "reason": reason}
+    transitions.add(connection, [{**row, "attempt": fence.attempt, "worker": fence.worker}])
+    touch(connection, run_topic(fence.run_id), QUEUE)

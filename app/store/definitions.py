@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, insert, select, update
 
 from app import clock
 from app.definitions.names import suggestion
@@ -65,18 +65,24 @@ _COLUMNS = (
 _JOINED = definitions.join(versions, and_(versions.c.kind == definitions.c.kind, versions.c.name == definitions.c.name))
 
 
+_IS = and_(definitions.c.kind == bindparam("of_kind"), definitions.c.name == bindparam("named"))
+_LATEST = (
+    select(*_COLUMNS)
+    .select_from(_JOINED)
+    .where(_IS, versions.c.version == definitions.c.version, definitions.c.deleted_at.is_(None))
+)
+_VERSION = select(*_COLUMNS).select_from(_JOINED).where(_IS, versions.c.version == bindparam("numbered"))
+
+
 def _definition(row: RowMapping) -> Definition:
     return Definition(**row)
 
 
 def find(connection: Connection, kind: Kind, name: str, version: int | None = None) -> Definition | None:
     """A version of a definition (the latest unless told), or None; deleted names only by an explicit version."""
-    query = select(*_COLUMNS).select_from(_JOINED).where(definitions.c.kind == kind, definitions.c.name == name)
-    if version is None:
-        query = query.where(versions.c.version == definitions.c.version, definitions.c.deleted_at.is_(None))
-    else:
-        query = query.where(versions.c.version == version)
-    row = connection.execute(query).mappings().first()
+    key = {"of_kind": kind, "named": name}
+    found = connection.execute(_LATEST, key) if version is None else connection.execute(_VERSION, {**key, "numbered": version})
+    row = found.mappings().first()
     return _definition(row) if row else None
 
 

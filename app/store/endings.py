@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, and_, update
 from app import clock
 from app.definitions.retry import RetryPolicy
 from app.store import claims, runs
-from app.store.claims import Fence
+from app.store.fence import Fence, guard
 from app.store.status import FINAL_STEP, Reason, RunStatus, StepStatus
 from app.store.tables import steps
 
@@ -19,7 +19,7 @@ def settle(connection: Connection, fence: Fence, limit: tuple[Reason, str] | Non
     `limit` is the limit that the run as a whole has reached: it fails. A run that was asked to stop is cancelled, unless
     everything was done: the ending is what happened.
     """
-    run = claims.guard(connection, fence)
+    run = guard(connection, fence)
     if limit is not None:
         reason, sentence = limit
         return _failed(connection, fence, run, reason, {"type": reason.value, "message": sentence})

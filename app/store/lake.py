@@ -10,8 +10,8 @@ from app import clock
 from app.definitions.lake import DatasetState, FileFacts, Publication, SnapshotState, StagedFile
 from app.errors import NotFound
 from app.store.changes import LAKE
-from app.store.claims import Fence, guard
 from app.store.database import touch
+from app.store.fence import HOLDS, Fence, guard
 from app.store.tables import dataset_files, dataset_versions, files, lake, run_datasets, runs, snapshots
 
 Outcome = Literal["published", "unchanged", "conflict"]
@@ -90,7 +90,7 @@ def base(connection: Connection, fence: Fence) -> SnapshotState:
     snapshot = run["read_snapshot"]
     if snapshot is None:
         snapshot = newest(connection)
-        connection.execute(update(runs).where(fence.holds).values(read_snapshot=snapshot))
+        connection.execute(update(runs).where(HOLDS).values(read_snapshot=snapshot), fence.params)
         _note(connection, fence.run_id, "read", snapshot, None)
     own = connection.execute(select(func.max(snapshots.c.snapshot)).where(snapshots.c.run_id == fence.run_id)).scalar()
     return state(connection, max(snapshot, own or 0))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app.store.tables import logs
 
@@ -18,11 +18,15 @@ class LogFacts:
     cut: bool
 
 
+_INSERT = insert(logs)
+_UPDATE = update(logs).where(logs.c.run_id == bindparam("run"), logs.c.attempt == bindparam("claim"))
+
+
 def save(connection: Connection, run_id: str, attempt: int, facts: LogFacts) -> None:
     """Note how the attempt's log stands."""
-    same = (logs.c.run_id == run_id) & (logs.c.attempt == attempt)
-    if not connection.execute(update(logs).where(same).values(vars(facts))).rowcount:
-        connection.execute(insert(logs).values(run_id=run_id, attempt=attempt, **vars(facts)))
+    row = vars(facts)
+    if not connection.execute(_UPDATE, {"run": run_id, "claim": attempt, **row}).rowcount:
+        connection.execute(_INSERT, {"run_id": run_id, "attempt": attempt, **row})
 
 
 def of_run(connection: Connection, run_id: str) -> list[dict[str, Any]]:

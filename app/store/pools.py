@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
 
 from app.errors import InUse, NotFound
 from app.store.changes import QUEUE
@@ -48,28 +48,37 @@ def take(connection: Connection, needed: Mapping[str, int], run_id: str, attempt
     return True
 
 
+_FREE = (
+    select(slots.c.n)
+    .join(pools, pools.c.name == slots.c.pool)
+    .where(slots.c.pool == bindparam("named"), slots.c.run_id.is_(None), slots.c.n < pools.c.size)
+    .order_by(slots.c.n)
+    .limit(bindparam("count", type_=Integer))
+    .with_for_update(of=slots, skip_locked=True)
+)
+_HOLD = (
+    update(slots)
+    .where(slots.c.pool == bindparam("named"), slots.c.n == bindparam("number"))
+    .values(run_id=bindparam("run"), attempt=bindparam("claim"))
+)
+_HELD = slots.c.run_id == bindparam("run")
+_SIZE = select(pools.c.size).where(pools.c.name == slots.c.pool).scalar_subquery()
+_DROP_EXCESS = delete(slots).where(_HELD, slots.c.n >= _SIZE)
+_LET_GO = update(slots).where(_HELD).values(run_id=None, attempt=None)
+
+
 def _take(connection: Connection, name: str, count: int, run_id: str, attempt: int) -> bool:
-    free = (
-        select(slots.c.n)
-        .join(pools, pools.c.name == slots.c.pool)
-        .where(slots.c.pool == name, slots.c.run_id.is_(None), slots.c.n < pools.c.size)
-        .order_by(slots.c.n)
-        .limit(count)
-        .with_for_update(of=slots, skip_locked=True)
-    )
-    numbers = connection.execute(free).scalars().all()
+    numbers = connection.execute(_FREE, {"named": name, "count": count}).scalars().all()
     if len(numbers) < count:
         return False
-    connection.execute(update(slots).where(slots.c.pool == name, slots.c.n.in_(numbers)).values(run_id=run_id, attempt=attempt))
+    connection.execute(_HOLD, [{"named": name, "number": n, "run": run_id, "claim": attempt} for n in numbers])
     return True
 
 
 def free(connection: Connection, run_id: str) -> None:
     """Let go of everything the run holds; slots above their pool's size vanish."""
-    held = slots.c.run_id == run_id
-    too_many = select(pools.c.size).where(pools.c.name == slots.c.pool).scalar_subquery() <= slots.c.n
-    connection.execute(delete(slots).where(held, too_many))
-    connection.execute(update(slots).where(held).values(run_id=None, attempt=None))
+    connection.execute(_DROP_EXCESS, {"run": run_id})
+    connection.execute(_LET_GO, {"run": run_id})
     touch(connection, QUEUE)
 
 

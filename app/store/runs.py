@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, insert, select, update
 from uuid_utils import uuid7
 
 from app import clock
@@ -14,7 +14,7 @@ from app.store import transitions
 from app.store.changes import QUEUE, cancel_topic, run_topic
 from app.store.database import touch
 from app.store.status import PRIORITY_SECONDS, RunStatus, StepStatus
-from app.store.tables import run_tags, runs, steps
+from app.store.tables import run_tags, runs, step_attempts, steps
 
 
 @dataclass(frozen=True)
@@ -44,46 +44,56 @@ class NewRun:
     """Rows of finished steps that a retry takes over, by node."""
 
 
-def enqueue(connection: Connection, new: NewRun) -> str:
-    """Accept a run; answers its id. Durable once the transaction commits."""
-    now = clock.now()
+@dataclass(frozen=True)
+class Accepted:
+    """A run's rows as they were stored."""
+
+    run: dict[str, Any]
+    steps: list[dict[str, Any]]
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return str(self.run["id"])
+
+
+_INSERT_RUN, _INSERT_TAGS, _INSERT_STEPS = insert(runs), insert(run_tags), insert(steps)
+
+
+def enqueue(connection: Connection, new: NewRun) -> Accepted:
+    """Accept a run. Durable once the transaction commits."""
     run_id = str(uuid7())
-    connection.execute(
-        insert(runs).values(
-            id=run_id,
-            job=new.job,
-            job_version=new.job_version,
-            pipeline=new.pipeline,
-            pipeline_version=new.pipeline_version,
-            status=RunStatus.queued,
-            params=new.params,
-            tags=new.tags,
-            priority=new.priority,
-            trade_date=new.trade_date,
-            cause_type=new.cause_type,
-            cause_name=new.cause_name,
-            retry_of=new.retry_of,
-            note=new.note,
-            attempt=0,
-            failures=0,
-            crash_count=0,
-            retry=new.retry,
-            timeout_seconds=new.timeout_seconds,
-            memory_limit_bytes=new.memory_limit_bytes,
-            pools=new.pools,
-            code_versions=new.code_versions,
-            queued_at=now,
-            due_at=new.due_at or now,
-            # Ageing by a constant: the order never has to be computed anew, so an index can hold it.
-            rank_at=now - timedelta(seconds=new.priority * PRIORITY_SECONDS),
-        )
-    )
+    run = _run(run_id, new)
+    connection.execute(_INSERT_RUN, run)
     if new.tags:
-        connection.execute(insert(run_tags), [{"run_id": run_id, "key": key, "value": value} for key, value in new.tags.items()])
-    connection.execute(insert(steps), [_step(run_id, new, position) for position in range(len(new.nodes))])
+        connection.execute(_INSERT_TAGS, [{"run_id": run_id, "key": key, "value": value} for key, value in new.tags.items()])
+    own = [_step(run_id, new, position) for position in range(len(new.nodes))]
+    connection.execute(_INSERT_STEPS, own)
     transitions.add(connection, [{"subject": "run", "name": run_id, "job": new.job, "to_status": RunStatus.queued}])
     touch(connection, QUEUE, run_topic(run_id))
-    return run_id
+    return Accepted(run, own)
+
+
+_AS_ACCEPTED = (
+    "job", "job_version", "pipeline", "pipeline_version", "params", "tags", "priority", "trade_date", "cause_type", "cause_name",
+    "retry_of", "note", "retry", "timeout_seconds", "memory_limit_bytes", "pools", "code_versions",
+)  # fmt: skip
+_UNKNOWN_YET = ("reason", "error", "worker", "read_snapshot", "started_at", "finished_at", "cancel_requested_at")
+
+
+def _run(run_id: str, new: NewRun) -> dict[str, Any]:
+    now = clock.now()
+    return {
+        "id": run_id,
+        "status": RunStatus.queued.value,
+        **{name: getattr(new, name) for name in _AS_ACCEPTED},
+        **dict.fromkeys(_UNKNOWN_YET),
+        **dict.fromkeys(("attempt", "failures", "crash_count"), 0),
+        "queued_at": now,
+        "due_at": new.due_at or now,
+        # Ageing by a constant: the order never has to be computed anew, so an index can hold it.
+        "rank_at": now - timedelta(seconds=new.priority * PRIORITY_SECONDS),
+    }
 
 
 def _step(run_id: str, new: NewRun, position: int) -> dict[str, Any]:
@@ -93,15 +103,9 @@ def _step(run_id: str, new: NewRun, position: int) -> dict[str, Any]:
         "node": node,
         "position": position,
         "op": op,
-        "status": StepStatus.pending,
-        "attempt": 0,
-        "failures": 0,
-        "run_attempt": 0,
-        "started_at": None,
-        "finished_at": None,
-        "metrics": None,
-        "outputs": None,
-        "staged": None,
+        "status": StepStatus.pending.value,
+        **dict.fromkeys(("attempt", "failures", "run_attempt"), 0),
+        **dict.fromkeys(("reason", "due_at", "started_at", "finished_at", "metrics", "outputs", "staged", "error")),
     }
     return {**row, **new.reused.get(node, {})}
 
@@ -111,9 +115,14 @@ def queued(connection: Connection) -> int:
     return connection.execute(select(func.count()).where(runs.c.status == RunStatus.queued)).scalar_one()
 
 
+_GET = select(runs).where(runs.c.id == bindparam("run"))
+_STATUS = select(runs.c.status).where(runs.c.id == bindparam("run"))
+_STEPS = select(steps).where(steps.c.run_id.in_(bindparam("runs", expanding=True))).order_by(steps.c.run_id, steps.c.position)
+
+
 def get(connection: Connection, run_id: str) -> RowMapping:
     """A run's row. Raises NotFound."""
-    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+    row = connection.execute(_GET, {"run": run_id}).mappings().first()
     if row is None:
         raise NotFound(f"There is no run {run_id!r}.")
     return row
@@ -121,7 +130,7 @@ def get(connection: Connection, run_id: str) -> RowMapping:
 
 def status(connection: Connection, run_id: str) -> RunStatus:
     """A run's status alone. Raises NotFound."""
-    found = connection.execute(select(runs.c.status).where(runs.c.id == run_id)).scalar()
+    found = connection.execute(_STATUS, {"run": run_id}).scalar()
     if found is None:
         raise NotFound(f"There is no run {run_id!r}.")
     return RunStatus(found)
@@ -166,7 +175,12 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
 
 def steps_of(connection: Connection, run_ids: Sequence[str]) -> Sequence[RowMapping]:
     """The steps of these runs, in their pipelines' order."""
-    query = select(steps).where(steps.c.run_id.in_(run_ids)).order_by(steps.c.run_id, steps.c.position)
+    return connection.execute(_STEPS, {"runs": list(run_ids)}).mappings().all()
+
+
+def attempts_of(connection: Connection, run_id: str) -> Sequence[RowMapping]:
+    """Every try of the run's steps, first tries first."""
+    query = select(step_attempts).where(step_attempts.c.run_id == run_id).order_by(step_attempts.c.attempt)
     return connection.execute(query).mappings().all()
 
 

@@ -9,8 +9,8 @@ from app import clock
 from app.definitions.messages import StepBegan, StepFailed, StepSkipped, StepSucceeded
 from app.store import transitions
 from app.store.changes import run_topic
-from app.store.claims import Fence, guard
 from app.store.database import touch
+from app.store.fence import Fence, guard
 from app.store.status import StepStatus
 from app.store.tables import step_attempts, steps
 

@@ -11,6 +11,8 @@ from app.store.changes import TRANSITIONS
 from app.store.database import touch
 from app.store.tables import transitions
 
+_INSERT = insert(transitions)
+
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append transitions; each row has `subject`, `name`, `to_status`, and whatever else is known."""
@@ -18,7 +20,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         return
     blank = {"node": None, "job": None, "from_status": None, "reason": None, "attempt": None, "worker": None}
     at = clock.now()
-    connection.execute(insert(transitions), [{"at": at, **blank, **row} for row in rows])
+    connection.execute(_INSERT, [{"at": at, **blank, **row} for row in rows])
     touch(connection, TRANSITIONS)
 
 

@@ -1,6 +1,6 @@
 """Rows as the faces show them: instants as ISO 8601 UTC, durations in seconds, nothing internal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -38,6 +38,11 @@ def run_views(connection: Connection, rows: Sequence[RowMapping], *, with_steps:
     return views
 
 
+def accepted_view(accepted: runs.Accepted) -> dict[str, Any]:
+    """A run as it has just been accepted."""
+    return {**_run_view(accepted.run, []), "steps": [step_view(step) for step in accepted.steps]}
+
+
 def run_view(connection: Connection, run_id: str) -> dict[str, Any]:
     """One run with its steps. Raises NotFound."""
     return run_views(connection, [runs.get(connection, run_id)])[0]
@@ -50,7 +55,7 @@ _RUN = (
 _RUN_TIMES = ("queued_at", "due_at", "started_at", "finished_at", "cancel_requested_at")
 
 
-def _run_view(row: RowMapping, published: list[int]) -> dict[str, Any]:
+def _run_view(row: Mapping[Any, Any], published: list[int]) -> dict[str, Any]:
     return {
         **{name: shown(row[name]) for name in _RUN},
         "cause": {"type": row["cause_type"], "name": row["cause_name"]},
@@ -64,7 +69,7 @@ def _run_view(row: RowMapping, published: list[int]) -> dict[str, Any]:
     }
 
 
-def step_view(row: RowMapping) -> dict[str, Any]:
+def step_view(row: Mapping[Any, Any]) -> dict[str, Any]:
     """One step as the contract shows it."""
     return {
         **{name: row[name] for name in ("node", "op", "status", "reason", "attempt")},
@@ -76,11 +81,31 @@ def step_view(row: RowMapping) -> dict[str, Any]:
     }
 
 
+def steps_with_attempts(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """The run's steps, each with every try of it, first try first."""
+    attempts: dict[str, list[dict[str, Any]]] = {}
+    for row in runs.attempts_of(connection, run_id):
+        attempts.setdefault(row["node"], []).append(attempt_view(row))
+    return [{**step_view(row), "attempts": attempts.get(row["node"], [])} for row in runs.steps_of(connection, [run_id])]
+
+
+def attempt_view(row: RowMapping) -> dict[str, Any]:
+    """One try of a step."""
+    return {
+        **{name: row[name] for name in ("attempt", "run_attempt", "status", "reason")},
+        **{name: shown(row[name]) for name in ("started_at", "finished_at")},
+        "duration": seconds(row["started_at"], row["finished_at"]),
+        "metrics": row["metrics"],
+        "error": row["error"],
+    }
+
+
 def definition_view(found: Definition) -> dict[str, Any]:
     """A definition: its document's fields, and behind them what the service knows of it."""
     return {
         **found.document,
         "version": found.version,
+        "latest_version": found.latest_version,
         "managed_by": found.managed_by,
         "created_at": clock.iso(found.created_at),
         "created_by": found.created_by,

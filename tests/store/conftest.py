@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.store import claims, definitions, pools, runs
-from app.store.claims import Fence
 from app.store.database import Connection, Database
+from app.store.fence import Fence
 from app.store.migrate import upgrade
 from app.store.runs import NewRun
 
@@ -53,7 +53,7 @@ def job(database: Database) -> str:
 
 
 def enqueue(database: Database, **changes: Any) -> str:
-    return database.write(lambda connection: runs.enqueue(connection, new_run(**changes)))
+    return database.write(lambda connection: runs.enqueue(connection, new_run(**changes))).id
 
 
 def claim(database: Database, worker: str = "w", ops: dict[str, str] = OPS) -> Fence | None:

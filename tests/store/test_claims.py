@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from app import clock
 from app.errors import LeaseLost
 from app.store import claims, definitions, endings, pools, runs, steps, workers
-from app.store.claims import Fence
 from app.store.database import Database
+from app.store.fence import Fence
 from app.store.status import CRASH_LIMIT, Reason, RunStatus
 from tests.store.conftest import began, claim, enqueue, failed, free_slots, make_job, row, skipped, succeeded
 
@@ -293,8 +293,8 @@ def test_claiming_walks_the_queue_by_its_index(database: Database, job: str) -> 
     enqueue(database)
     plans = []
     with database.read() as connection:
-        for query in (claims._jobs_with_work(clock.now()), claims._first("j", clock.now())):
-            text_of = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+        for query in (claims.JOBS_WITH_WORK, claims.FIRST_DUE):
+            text_of = str(query.params(now=clock.now(), of_job="j").compile(connection, compile_kwargs={"literal_binds": True}))
             plans.append(" | ".join(row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text_of)))
     assert all("USING INDEX ix_runs_queue" in plan for plan in plans), plans
     assert not any("SCAN runs" in plan for plan in plans), plans
