@@ -57,6 +57,9 @@ def calculate(
         result = _Calculation(lake, due, start, end).run(rows_per_block)
     if not narrowed:
         remember(lake)
+    if due.whole and result.adjusted is not None:
+        lake.note("indicators", adjusted=result.adjusted)
+    lake.carry_notes("daily_bars", "indicators")
     return result
 
 

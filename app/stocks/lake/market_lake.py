@@ -79,6 +79,12 @@ class MarketLake:
         said = facts if quality is None else {**facts, "quality": quality}
         self._staging.note(dataset, said)
 
+    def carry_notes(self, source: str, target: str) -> None:
+        """Say of a computed dataset what is known of the one it stands on: its quality, and whether prices are adjusted."""
+        facts = self.facts(source)
+        adjusted = {"adjusted": facts["adjusted"]} if "adjusted" in facts else {}
+        self.note(target, quality=self._staging.quality(source), **adjusted)
+
     def stage(self, dataset: str, frame: Any) -> Dataset:
         """Upsert a frame's rows by the dataset's key. Raises ValueError as `rows.conform` does."""
         spec = dictionary.get(dataset)
@@ -155,7 +161,8 @@ class MarketLake:
     def publication(self) -> Publication:
         """What a publishing step is to name now: the staged files, and what was noted of their datasets."""
         files = self._staging.staged()
-        return {"files": files, "datasets": {name: self._staging.notes(name) for name in {file["dataset"] for file in files}}}
+        datasets = sorted({file["dataset"] for file in files})
+        return {"files": files, "datasets": {name: self._staging.notes(name) for name in datasets}}
 
     def published(self, state: SnapshotState) -> None:
         """Build on that snapshot from here on, show it to readers."""
@@ -185,3 +192,11 @@ class MarketLake:
 
 
 registry.provide_lake(MarketLake)
+
+
+def market_lake(context: Any) -> MarketLake:
+    """The lake of an op's or query's context, with what it has beyond the contract."""
+    lake = context.lake
+    if not isinstance(lake, MarketLake):
+        raise TypeError("these ops need the lake that app.stocks provides")
+    return lake

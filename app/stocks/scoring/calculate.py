@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -74,9 +75,12 @@ class _Scoring:
         stamps = {file["partition"]: self._stamp(file) for file in self._lake.files("daily_bars")}
         due = [month for month, stamp in stamps.items() if made["months"].get(month) != stamp and self._wanted(month)]
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="scores") as pool:
-            rows = list(pool.map(self._score, due))
+            # In a copy of the context: the step that stages is known by it.
+            scored = [pool.submit(copy_context().run, self._score, month) for month in due]
+            rows = [month.result() for month in scored]
         if not self._narrowed:
             self._lake.note("scores", made_from={"version": VERSION, "months": stamps})
+        self._lake.carry_notes("indicators", "scores")
         return Result(sum(rows), len(due))
 
     def _wanted(self, month: str) -> bool:

@@ -1,0 +1,62 @@
+"""Ops that compute: indicators from bars, scores from indicators. They read the lake and stage what changed."""
+
+from datetime import date
+from typing import Annotated
+
+from app.definitions import Dataset, OpContext, op
+from app.stocks.indicators import calculate as indicators_of
+from app.stocks.lake.market_lake import market_lake
+from app.stocks.scoring import calculate as scores_of
+from app.stocks.scoring.universe import Universe
+
+
+@op(publishes="publish", timeout_seconds=3600)
+def calculate_indicators(
+    context: OpContext,
+    data: Annotated[Dataset, "daily_bars"],
+    *,
+    symbols: list[str] | None = None,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    publish: bool = False,
+) -> Dataset:
+    """Bring the indicators up to date with the bars and fundamentals: only instruments whose input changed, each whole.
+
+    `symbols`, `start_date` and `end_date` narrow what is calculated now; the rest stays due.
+    """
+    lake = market_lake(context)
+    result = indicators_of.calculate(lake, symbols=symbols, start=start_date, end=end_date)
+    context.metric("symbols", result.symbols)
+    return lake.reference("indicators", rows=result.rows)
+
+
+@op(publishes="publish", timeout_seconds=3600)
+def calculate_scores(
+    context: OpContext,
+    indicators: Annotated[Dataset, "indicators"],
+    *,
+    weights: dict[str, float] | None = None,
+    universe: Universe = Universe(),  # noqa: B008  frozen
+    min_factors: int = 3,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    publish: bool = False,
+) -> Dataset:
+    """Score the whole universe on every date whose input or rules changed.
+
+    `weights` maps a factor to its weight, a minus where less is better; `start_date` and `end_date` narrow the dates.
+    """
+    if indicators.name != "indicators":
+        raise ValueError(f"scores are made from indicators, not from {indicators.name}: put calculate_indicators in between")
+    lake = market_lake(context)
+    result = scores_of.calculate(
+        lake,
+        context.sessions(),
+        weights=weights,
+        universe=universe,
+        min_factors=min_factors,
+        start=start_date,
+        end=end_date,
+    )
+    context.metric("months", result.months)
+    return lake.reference("scores", rows=result.rows)

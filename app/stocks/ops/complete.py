@@ -1,0 +1,57 @@
+"""complete_data: look back for rows that never came, fetch them, tell suspended from lost, and judge the whole."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+from app.definitions import Dataset, OpContext, op
+from app.errors import Invalid
+from app.stocks import calendar, gaps
+from app.stocks.intake.examine import examine, touched
+from app.stocks.intake.intake import Intake
+from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, known_sessions, resolve
+from app.stocks.quality.gate import MIN_COVERAGE
+
+
+@op
+def complete_data(
+    context: OpContext,
+    data: Dataset,
+    *,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    symbols: list[str] | None = None,
+    lookback_sessions: Annotated[int, Field(ge=1)] = LOOKBACK_SESSIONS,
+    min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
+    block: list[str] | None = None,
+) -> Dataset:
+    """Fetch missing rows of the last sessions, infer suspensions, then examine the bars; QualityGate when they are not fit.
+
+    `block` names checks that stop publication when they find anything.
+    """
+    check_bars(data)
+    sessions = known_sessions(context)
+    intake = Intake(context, sessions)
+    health = intake.health
+    window = resolve(context, health.first_date, health.ready_through, start_date=start_date, end_date=end_date)
+    roll = intake.roll(symbols)
+    past = Window(max(calendar.back(sessions, window.end, lookback_sessions), health.first_date), window.end, sessions)
+    keys = context.lake.read(
+        "daily_bars", columns=["order_book_id", "trade_date"], start=past.before(), end=past.end, symbols=symbols
+    )
+    grid = gaps.grid(roll, keys, past.inside)
+    missing = grid.cells(grid.missing)
+    context.log.info("looked back", start=past.start.isoformat(), end=past.end.isoformat(), missing=missing.num_rows)
+    if missing.num_rows:
+        intake.cells(missing, past, roll)
+    intake.taken.report(context)
+    if start_date is None and end_date is None and context.trade_date is None:
+        window = touched(context, window.end, sessions)
+    return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())
+
+
+def check_bars(data: Dataset) -> None:
+    """Raise Invalid for a dataset that is not daily_bars."""
+    if data.name != "daily_bars":
+        raise Invalid(f"the dataset {data.name!r} holds no daily bars", hint="feed it from load_market_data or sync_data")
