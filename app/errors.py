@@ -36,6 +36,27 @@ class Invalid(OpenbellError):
     code = "invalid"
 
 
+class Malformed(OpenbellError):
+    """The body cannot be read."""
+
+    status = 400
+    code = "malformed"
+
+
+class TooLarge(OpenbellError):
+    """The body is too large."""
+
+    status = 413
+    code = "too_large"
+
+
+class Unsupported(OpenbellError):
+    """The body is of a kind that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
 class NotFound(OpenbellError):
     """There is nothing by that name."""
 

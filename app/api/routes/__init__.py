@@ -1,0 +1,1 @@
+"""One router for each noun; an endpoint calls the manager and nothing else."""

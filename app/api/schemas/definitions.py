@@ -1,0 +1,139 @@
+"""Definitions: the documents that are sent, and how they are shown."""
+
+from typing import Any
+
+from pydantic import Field
+
+from app.api.paging import Page
+from app.api.schemas.shown import Instant, Shown
+from app.definitions.pipeline import Node, PipelineDocument
+
+
+class PipelineShape(PipelineDocument):
+    """A pipeline: a declarative acyclic graph of nodes."""
+
+    nodes: list[Node] = Field(min_length=1)
+
+
+READ_ONLY = frozenset({"version", "latest_version", "managed_by", "created_at", "created_by", "fires", "fires_note"})
+"""What an answer adds to a document. A document that is sent back with them means what it says without them."""
+
+
+class JobsQuery(Page):
+    """Which jobs."""
+
+    tag: str | None = Field(None, description="As name:value.")
+
+
+class Versioned(Shown):
+    """What the service knows of a definition."""
+
+    name: str
+    description: str = ""
+    version: int
+    latest_version: int
+    managed_by: str
+    created_at: Instant
+    created_by: str
+
+
+class NodeOut(Shown):
+    """One use of an op."""
+
+    id: str
+    op: str
+    inputs: dict[str, str] = {}
+    params: dict[str, Any] = {}
+    retry: dict[str, Any] | None = None
+    timeout_seconds: float | None = None
+    pools: dict[str, int] = {}
+    tags: dict[str, str] = {}
+
+
+class Pipeline(Versioned):
+    """A version of a pipeline."""
+
+    params: dict[str, Any] = {}
+    nodes: list[NodeOut]
+
+
+class ValidPipeline(Shown):
+    """What registering would store."""
+
+    name: str
+    description: str = ""
+    params: dict[str, Any] = {}
+    nodes: list[NodeOut]
+
+
+class Job(Versioned):
+    """A version of a job."""
+
+    pipeline: str
+    pipeline_version: int | None = None
+    params: dict[str, Any] = {}
+    tags: dict[str, str] = {}
+    priority: int | str | None = None
+    max_concurrent_runs: int = 1
+    timeout_seconds: float | None = None
+    memory_limit_bytes: int | None = None
+    retry: dict[str, Any] | None = None
+    calendar: str | None = None
+    owner: str = ""
+    runbook: str = ""
+    paused: bool
+
+
+class Stored(Versioned):
+    """What schedules and triggers share in this release."""
+
+    job: str
+    params: dict[str, Any] = {}
+    paused: bool
+    fires: bool = False
+    fires_note: str = "Schedules and triggers are stored; they fire from a later release on."
+
+
+class Schedule(Stored):
+    """A version of a schedule."""
+
+    cron: str | None = None
+    at: str | None = None
+    day: str | dict[str, Any] | None = None
+    timezone: str = "Asia/Shanghai"
+    calendar: str | None = None
+    trade_date: str = "same"
+    catch_up: str = "latest"
+    on_unknown: str = "hold"
+
+
+class Trigger(Stored):
+    """A version of a trigger."""
+
+    when: dict[str, Any]
+    on_rerun: str = "if_changed"
+
+
+class GraphNode(Shown):
+    """A node and its level: 0 for what needs no other."""
+
+    id: str
+    op: str
+    level: int
+
+
+class Edge(Shown):
+    """Which output feeds which input."""
+
+    from_: str = Field(alias="from")
+    output: str | None
+    to: str
+    input: str
+
+
+class Graph(Shown):
+    """A pipeline as a graph."""
+
+    nodes: list[GraphNode]
+    edges: list[Edge]
+    levels: list[list[str]]

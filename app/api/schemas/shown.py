@@ -1,0 +1,63 @@
+"""What all models share: how instants, dates and pages are shown."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+T = TypeVar("T")
+
+# The manager writes them as text already; here they only get their names in the OpenAPI document.
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+class Shown(BaseModel):
+    """Something that is shown."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+
+class Items(Shown, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def _day(value: Any) -> Any:
+    # Not left to pydantic: to it the number 20261120 is a day in 1970.
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError("must be a date, as 2026-11-20")
+
+
+DayIn = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+def _instant(value: datetime) -> datetime:
+    if not _FIRST <= value <= _LAST:
+        raise ValueError("must lie between 1970 and 9999")
+    return value.astimezone(UTC)
+
+
+def _text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be an instant with its offset, as 2026-11-20T01:00:00Z")
+    return value
+
+
+InstantIn = Annotated[
+    AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_text),
+    AfterValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]

@@ -1,0 +1,118 @@
+"""The operator's half of the manager: limits, calendars, logs, what changed, and whether the service can do its work."""
+
+from datetime import date
+from typing import Any
+
+from app.definitions.pool import parse_pool
+from app.errors import AlreadyExists, Unavailable
+from app.settings import Settings
+from app.store import audit, calendars, catalogue, logs, pools, runs, transitions, views, workers
+from app.store.database import Connection, Database
+
+
+class Operation:
+    """Pools, calendars, workers, logs and transitions."""
+
+    database: Database
+    settings: Settings
+
+    def list_pools(self) -> list[dict[str, Any]]:
+        """Every named pool: name, size, held, description."""
+        with self.database.read() as connection:
+            return pools.all_named(connection)
+
+    def get_pool(self, name: str) -> dict[str, Any]:
+        """One pool. Raises NotFound."""
+        with self.database.read() as connection:
+            return pools.get(connection, name)
+
+    def save_pool(self, document: object, *, by: str, create_only: bool = False) -> tuple[dict[str, Any], bool]:
+        """Make the pool or change it; answers it, and whether it is new. Raises Invalid; AlreadyExists if `create_only`."""
+        pool = parse_pool(document)
+        wanted = {"size": pool.size, "description": pool.document.get("description")}
+
+        def save(connection: Connection) -> tuple[dict[str, Any], bool]:
+            known = {row["name"]: row for row in pools.all_named(connection)}.get(pool.name)
+            if known is not None and wanted == {name: known[name] for name in wanted}:
+                return known, False
+            if known is not None and create_only:
+                hint = f"PUT /api/v1/pools/{pool.name} gives it another size."
+                raise AlreadyExists(f"There is another pool {pool.name!r} already (size {known['size']}).", hint=hint)
+            pools.resize(connection, pool.name, pool.size, description=pool.document.get("description"))
+            audit.add(connection, by, "change" if known else "create", "pool", pool.name, wanted)
+            return pools.get(connection, pool.name), known is None
+
+        return self.database.write(save)
+
+    def delete_pool(self, name: str, *, by: str) -> None:
+        """Remove the pool. Raises NotFound, or InUse while a run holds a slot of it."""
+
+        def drop(connection: Connection) -> None:
+            pools.drop(connection, name)
+            audit.add(connection, by, "delete", "pool", name)
+
+        self.database.write(drop)
+
+    def list_calendars(self) -> list[dict[str, Any]]:
+        """Every calendar: id, version, source, first_date, horizon_date, session_count."""
+        with self.database.read() as connection:
+            return [_calendar(row) for row in calendars.all_known(connection)]
+
+    def sessions(self, calendar: str, first: date | None, last: date | None) -> dict[str, Any]:
+        """A calendar with its known sessions of a range, both ends included. Raises NotFound."""
+        with self.database.read() as connection:
+            known = calendars.get(connection, calendar)
+            days = calendars.between(connection, calendar, first, last)
+            return {**_calendar(known), "sessions": [day.isoformat() for day in days]}
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The registered workers."""
+        with self.database.read() as connection:
+            return [views.row_view(row) for row in workers.registered(connection)]
+
+    def run_is_final(self, run_id: str) -> bool:
+        """Whether the run has ended. Raises NotFound."""
+        with self.database.read() as connection:
+            return runs.status(connection, run_id).is_final
+
+    def run_steps(self, run_id: str) -> list[dict[str, Any]]:
+        """The run's steps in its pipeline's order, each with its attempts. Raises NotFound."""
+        with self.database.read() as connection:
+            runs.status(connection, run_id)
+            return views.steps_with_attempts(connection, run_id)
+
+    def run_logs(self, run_id: str) -> tuple[bool, list[dict[str, Any]]]:
+        """Whether the run has ended, and its log files, first attempt first. Raises NotFound."""
+        with self.database.read() as connection:
+            ended = runs.status(connection, run_id).is_final
+            return ended, logs.of_run(connection, run_id)
+
+    def transitions_after(self, seq: int, limit: int = 500) -> list[dict[str, Any]]:
+        """What changed behind that number, in commit order."""
+        with self.database.read() as connection:
+            return transitions.after(connection, seq, limit)
+
+    def newest_transition(self) -> int:
+        """The number of the last change."""
+        with self.database.read() as connection:
+            return transitions.newest(connection)
+
+    def readiness(self) -> dict[str, bool]:
+        """What the service needs for its work, and whether it is there: all true means ready."""
+        try:
+            with self.database.read() as connection:
+                found = {
+                    "database": True,
+                    "catalogue": catalogue.current_digest(connection) is not None,
+                    "calendar": bool(calendars.all_known(connection)),
+                }
+                if "worker" in self.settings.roles:
+                    found["worker"] = workers.any_alive(connection)
+                return found
+        except Unavailable:
+            return {"database": False}
+
+
+def _calendar(row: dict[str, Any]) -> dict[str, Any]:
+    facts = {name: value for name, value in row.items() if name != "sessions"}
+    return {**views.row_view(facts), "session_count": row["sessions"]}
