@@ -14,20 +14,20 @@ _LINE_BYTES = 64 * 1024
 
 
 class RunLog:
-    """One attempt's log file, `logs/<yyyy-mm>/<run>.<attempt>.jsonl` in the data dir."""
+    """One attempt's log file, `logs/<yyyy-mm>/<run>.<attempt>.jsonl` in the data dir; made with its first line."""
 
     def __init__(self, data_dir: Path, run_id: str, attempt: int) -> None:
         self.path = Path("logs") / clock.now().strftime("%Y-%m") / f"{run_id}.{attempt}.jsonl"
-        target = data_dir / self.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] = target.open("ab", buffering=0)
-        self.bytes = self._file.tell()
+        self._target = data_dir / self.path
+        self._file: IO[bytes] | None = None
+        self.bytes = 0
         self.lines = 0
         self.cut = False
 
-    def facts(self) -> LogFacts:
-        """What the database is told."""
-        return LogFacts(str(self.path), self.bytes, self.lines, self.cut)
+    @property
+    def facts(self) -> LogFacts | None:
+        """What the database is told; nothing while there is no line."""
+        return LogFacts(str(self.path), self.bytes, self.lines, self.cut) if self.lines else None
 
     def append(self, lines: list[dict[str, Any]]) -> None:
         """Write lines, all at once; nothing more once the log is cut."""
@@ -38,6 +38,9 @@ class RunLog:
             self.cut = True
             lines = [_line("warning", f"The log is cut here: it reached {LIMIT_BYTES // 2**20} MiB.")]
             data = _encoded(lines[0])
+        if self._file is None:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._target.open("ab", buffering=0)
         self._file.write(data)
         self.bytes += len(data)
         self.lines += len(lines)
@@ -52,7 +55,8 @@ class RunLog:
 
     def close(self) -> None:
         """No more lines."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _line(level: str, message: str, node: str | None = None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,6 +21,7 @@ from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.status import Reason, RunStatus
 
+T = TypeVar("T")
 _LOOK_SECONDS = 1.0
 """How often an undisturbed run is looked at: its memory, and a cancel that another process asked for."""
 
@@ -41,6 +43,7 @@ class Supervisor:
         self._ended = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._handing_back = False
+        self._log_known = False
 
     @property
     def fence(self) -> Fence:
@@ -105,6 +108,9 @@ class Supervisor:
         """Write down everything of one message: log lines to the file, step events in one transaction."""
         self._log.output(received.output)
         self._log.append([_logged(event) for event in received.events if event["type"] == "log"])
+        if not self._log_known and (facts := self._log.facts) is not None:
+            self._log_known = True
+            self._write(lambda connection: logs.save(connection, self.fence.run_id, self.fence.attempt, facts))
         for event in received.events:
             self._one(event)
         if self._events:
@@ -134,25 +140,31 @@ class Supervisor:
         events = self._take_events()
         self._write(lambda connection: steps.record(connection, self._plan.fence, events))
 
-    def _write(self, work: Any) -> Any:
+    def _write(self, work: Callable[[Connection], T]) -> T:
         """A fenced write; once the lease is gone nothing is written, even if the database would still let us."""
         if self._answers.fenced:
             raise LeaseLost
         return self._database.write(work)
 
     def _settle(self) -> None:
-        fence, events, facts = self._plan.fence, self._take_events(), self._log.facts()
+        fence, events = self._plan.fence, self._take_events()
 
         def work(connection: Connection) -> RunStatus:
             if events:
                 steps.record(connection, fence, events)
-            logs.save(connection, fence.run_id, fence.attempt, facts)
             return endings.settle(connection, fence)
 
         self._finish(work)
 
-    def _finish(self, work: Any) -> None:
-        status = self._write(work)
+    def _finish(self, work: Callable[[Connection], RunStatus]) -> None:
+        fence, facts = self._plan.fence, self._log.facts
+
+        def finish(connection: Connection) -> RunStatus:
+            if facts is not None:
+                logs.save(connection, fence.run_id, fence.attempt, facts)
+            return work(connection)
+
+        status = self._write(finish)
         self._ended = True
         self._database.changes.notify((log_topic(self._plan.fence.run_id),))
         _log.info("run attempt ended", run=self._plan.fence.run_id, attempt=self._plan.fence.attempt, status=str(status))
@@ -191,13 +203,11 @@ class Supervisor:
         """The process is gone: because we ended it, or unasked."""
         if self._ended:
             return
-        fence, facts, stopped = self._plan.fence, self._log.facts(), self._limits.stopped
+        fence, stopped = self._plan.fence, self._limits.stopped
         if stopped is None:
             self._log.say("error", f"The run's process was lost: {exit_facts.sentence}.")
-            facts = self._log.facts()
 
         def work(connection: Connection) -> RunStatus:
-            logs.save(connection, fence.run_id, fence.attempt, facts)
             if stopped is not None:
                 stopped.record(connection, self._plan)
                 return endings.settle(connection, fence, (stopped.reason, stopped.sentence) if stopped.for_good else None)

@@ -17,12 +17,13 @@ from app.engine import plan, reaper
 from app.engine.children import ChildPool
 from app.engine.lease import Lease
 from app.engine.logs import RunLog
+from app.engine.plan import Plan
 from app.engine.supervisor import Supervisor
-from app.errors import LeaseLost, OpenbellError
+from app.errors import OpenbellError
 from app.settings import Settings
 from app.store import claims, endings, workers
 from app.store.changes import QUEUE
-from app.store.database import Database
+from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.status import Reason
 
@@ -48,6 +49,7 @@ class Worker:
         self._settings = settings
         self._lost = lost
         self._catalogue = Catalogue()
+        self._versions: dict[str, str] = {}
         self._running: dict[Fence, Supervisor] = {}
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -75,6 +77,7 @@ class Worker:
     def serve(self, catalogue: Catalogue, digest: str) -> None:
         """Begin to claim runs whose ops are in this catalogue."""
         self._catalogue = catalogue
+        self._versions = {spec.name: spec.code_version for spec in catalogue.ops}
         self._database.write(lambda connection: workers.set_catalogue(connection, self.id, digest))
         self._thread.start()
 
@@ -116,13 +119,24 @@ class Worker:
 
     def _claim_all(self) -> float:
         """Fill the free slots; answers how long to sleep if nothing wakes us."""
-        versions = {spec.name: spec.code_version for spec in self._catalogue.ops}
-        while not self._stopping.is_set() and len(self._supervisors()) < self._settings.slots:
-            fence = self._database.write(lambda connection: claims.claim(connection, self.id, versions))
-            if fence is None:
-                return self._sleep()
-            self._execute(fence)
-        return self._settings.poll_seconds
+        free = self._settings.slots - len(self._supervisors())
+        if free <= 0:
+            return self._settings.poll_seconds
+        plans = self._database.write(lambda connection: self._claim(connection, free))
+        for planned in plans:
+            self._execute(planned)
+        return self._sleep() if len(plans) < free else self._settings.poll_seconds
+
+    def _claim(self, connection: Connection, free: int) -> list[Plan]:
+        """Claim as many runs as there are free slots, no more: a hoarded run waits while another worker idles."""
+        plans: list[Plan] = []
+        while len(plans) < free and (fence := claims.claim(connection, self.id, self._versions)) is not None:
+            try:
+                plans.append(plan.load(connection, fence, self._catalogue))
+            except OpenbellError as error:
+                _log.error("a claimed run has no plan", run=fence.run_id, error=str(error))
+                endings.lose(connection, fence, Reason.interrupted, {"type": error.code, "message": error.detail})
+        return plans
 
     def _sleep(self) -> float:
         now = clock.now()
@@ -131,16 +145,10 @@ class Worker:
         seconds = (due - now).total_seconds() if due else self._settings.poll_seconds
         return min(max(seconds, 0.0), self._settings.poll_seconds)
 
-    def _execute(self, fence: Fence) -> None:
+    def _execute(self, planned: Plan) -> None:
         """Give a claimed run to a slot."""
-        try:
-            with self._database.read() as connection:
-                planned = plan.load(connection, fence, self._catalogue)
-            log = RunLog(self._settings.data_dir, fence.run_id, fence.attempt)
-        except (LeaseLost, OpenbellError, OSError) as error:
-            _log.error("a claimed run cannot begin", run=fence.run_id, error=str(error))
-            self._database.write(lambda connection: endings.hand_back(connection, fence))
-            return
+        fence = planned.fence
+        log = RunLog(self._settings.data_dir, fence.run_id, fence.attempt)
         supervisor = Supervisor(self._database, self._children, planned, log, self._settings.grace_seconds)
         with self._lock:
             self._running[fence] = supervisor

@@ -9,7 +9,7 @@ from sqlalchemy import text as sql
 
 from app import clock
 from app.store import pools, transitions
-from app.store.changes import QUEUE, run_topic
+from app.store.changes import run_topic
 from app.store.columns import Instant
 from app.store.database import touch
 from app.store.fence import HOLDS, Fence, guard
@@ -101,10 +101,14 @@ def _begin(connection: Connection, run: RowMapping, fence: Fence, now: datetime,
 
 
 def finish(
-    connection: Connection, fence: Fence, status: RunStatus, reason: Reason | None = None, error: dict[str, Any] | None = None
+    connection: Connection,
+    fence: Fence,
+    run: RowMapping,
+    status: RunStatus,
+    reason: Reason | None = None,
+    error: dict[str, Any] | None = None,
 ) -> None:
-    """End the run. Steps that did not end are cancelled with it. Raises LeaseLost."""
-    run = guard(connection, fence)
+    """End the guarded run. Steps that did not end are cancelled with it."""
     now = clock.now()
     if status is not RunStatus.succeeded:
         _cancel_open_steps(connection, fence, Reason.cancelled if status is RunStatus.cancelled else None, now)
@@ -113,18 +117,19 @@ def finish(
     _moved(connection, fence, run["job"], RunStatus.running, status, reason)
 
 
-def release(connection: Connection, fence: Fence, due_at: datetime, *, failures: int = 0, crashed: bool = False) -> RunStatus:
-    """Give the run back to the queue, due then; answers what became of it: a lost child too many ends it. Raises LeaseLost."""
-    run = guard(connection, fence)
+def release(
+    connection: Connection, fence: Fence, run: RowMapping, due_at: datetime, *, failures: int = 0, crashed: bool = False
+) -> RunStatus:
+    """Give the guarded run back to the queue, due then; answers what became of it: a lost child too many ends it."""
     crash_count = run["crash_count"] + crashed
     if run["cancel_requested_at"] is not None:
-        finish(connection, fence, RunStatus.cancelled, Reason.cancelled)
+        finish(connection, fence, run, RunStatus.cancelled, Reason.cancelled)
         return RunStatus.cancelled
     if crash_count >= CRASH_LIMIT:
         connection.execute(update(runs).where(HOLDS).values(crash_count=crash_count), fence.params)
         _fail_interrupted(connection, fence)
         sentence = f"The run's process was lost {crash_count} times; its steps' attempts say how."
-        finish(connection, fence, RunStatus.failed, Reason.crash_loop, {"type": "crash_loop", "message": sentence})
+        finish(connection, fence, run, RunStatus.failed, Reason.crash_loop, {"type": "crash_loop", "message": sentence})
         return RunStatus.failed
     values = {"due_at": due_at, "crash_count": crash_count, "failures": run["failures"] + failures}
     back = update(runs).where(HOLDS).values(status=RunStatus.queued, worker=None, **values)
@@ -149,8 +154,9 @@ def rescue(connection: Connection, worker: str, ended: str) -> list[str]:
     rescued = []
     for row in connection.execute(held.with_for_update(skip_locked=True)).all():
         fence = Fence(row.id, worker, row.attempt)
+        run = guard(connection, fence)
         interrupt(connection, fence, Reason.lease_lost)
-        release(connection, fence, clock.now(), crashed=True)
+        release(connection, fence, run, clock.now(), crashed=True)
         rescued.append(row.id)
     if rescued:
         transitions.add(connection, [{"subject": "worker", "name": worker, "to_status": "lost", "reason": Reason.lease_lost}])
@@ -198,4 +204,4 @@ def _moved(
 ) -> None:
     row = {"subject": "run", "name": fence.run_id, "job": job, "from_status": before, "to_status": after, "reason": reason}
     transitions.add(connection, [{**row, "attempt": fence.attempt, "worker": fence.worker}])
-    touch(connection, run_topic(fence.run_id), QUEUE)
+    touch(connection, run_topic(fence.run_id))

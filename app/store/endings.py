@@ -3,14 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, select, update
 
 from app import clock
 from app.definitions.retry import RetryPolicy
-from app.store import claims, runs
+from app.store import claims
 from app.store.fence import Fence, guard
 from app.store.status import FINAL_STEP, Reason, RunStatus, StepStatus
 from app.store.tables import steps
+
+_STEPS = (
+    select(steps.c.node, steps.c.status, steps.c.reason, steps.c.due_at, steps.c.error)
+    .where(steps.c.run_id == bindparam("run"))
+    .order_by(steps.c.position)
+)
 
 
 def settle(connection: Connection, fence: Fence, limit: tuple[Reason, str] | None = None) -> RunStatus:
@@ -23,17 +29,17 @@ def settle(connection: Connection, fence: Fence, limit: tuple[Reason, str] | Non
     if limit is not None:
         reason, sentence = limit
         return _failed(connection, fence, run, reason, {"type": reason.value, "message": sentence})
-    found = runs.steps_of(connection, [fence.run_id])
+    found = connection.execute(_STEPS, {"run": fence.run_id}).mappings().all()
     waiting = [step for step in found if step["status"] not in FINAL_STEP]
     if run["cancel_requested_at"] is not None and waiting:
-        claims.finish(connection, fence, RunStatus.cancelled, Reason.cancelled)
+        claims.finish(connection, fence, run, RunStatus.cancelled, Reason.cancelled)
         return RunStatus.cancelled
     if waiting:
         due = min((step["due_at"] for step in waiting if step["due_at"]), default=clock.now())
-        return claims.release(connection, fence, due)
+        return claims.release(connection, fence, run, due)
     failed = [step for step in found if step["status"] == StepStatus.failed]
     if not failed:
-        claims.finish(connection, fence, RunStatus.succeeded)
+        claims.finish(connection, fence, run, RunStatus.succeeded)
         return RunStatus.succeeded
     error = {"node": failed[0]["node"], **(failed[0]["error"] or {})}
     return _failed(connection, fence, run, Reason(failed[0]["reason"]), error)
@@ -43,9 +49,9 @@ def _failed(connection: Connection, fence: Fence, run: RowMapping, reason: Reaso
     """End the run as failed, or give it back if its job's retry policy pays for another attempt."""
     if (due := _run_retry(run, tuple(error.get("classes", ())))) is not None:
         _begin_again(connection, fence)
-        return claims.release(connection, fence, due, failures=1)
+        return claims.release(connection, fence, run, due, failures=1)
     summary = {key: error[key] for key in ("node", "type", "message", "hint") if error.get(key)}
-    claims.finish(connection, fence, RunStatus.failed, reason, summary)
+    claims.finish(connection, fence, run, RunStatus.failed, reason, summary)
     return RunStatus.failed
 
 
@@ -65,11 +71,13 @@ def _begin_again(connection: Connection, fence: Fence) -> None:
 
 def lose(connection: Connection, fence: Fence, reason: Reason, error: dict[str, Any]) -> RunStatus:
     """The run's process went unasked: one lost child; the third ends the run. Raises LeaseLost."""
+    run = guard(connection, fence)
     claims.interrupt(connection, fence, reason, error)
-    return claims.release(connection, fence, clock.now(), crashed=True)
+    return claims.release(connection, fence, run, clock.now(), crashed=True)
 
 
 def hand_back(connection: Connection, fence: Fence) -> RunStatus:
     """The worker stops: the run goes back to the queue as it is, at nobody's cost. Raises LeaseLost."""
+    run = guard(connection, fence)
     claims.interrupt(connection, fence, Reason.interrupted)
-    return claims.release(connection, fence, clock.now())
+    return claims.release(connection, fence, run, clock.now())

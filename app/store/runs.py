@@ -198,7 +198,7 @@ def request_cancel(connection: Connection, run_id: str) -> RunStatus:
         return current
     marked = update(runs).where(runs.c.id == run_id, runs.c.cancel_requested_at.is_(None))
     connection.execute(marked.values(cancel_requested_at=now))
-    touch(connection, run_topic(run_id), cancel_topic(run_id), QUEUE)
+    touch(connection, run_topic(run_id), cancel_topic(run_id))
     if current is RunStatus.running:
         return current
     cancel_queued(connection, run_id, row["job"], now)

@@ -63,6 +63,9 @@ _END_ATTEMPT = (
 )
 
 
+_INSERT_ATTEMPT = insert(step_attempts)
+
+
 def record(connection: Connection, fence: Fence, events: Sequence[StepEvent]) -> None:
     """Write a batch of a run's step events. Raises LeaseLost, and then nothing of the batch is kept."""
     job = guard(connection, fence)["job"]
@@ -87,22 +90,16 @@ def _groups(events: Iterable[StepEvent]) -> Iterator[list[StepEvent]]:
 
 
 def _record(connection: Connection, fence: Fence, job: str, events: Sequence[StepEvent]) -> None:
-    begun = [event for event in events if event["type"] == "step_began"]
-    ended = [event for event in events if event["type"] != "step_began"]
+    begun = {event["node"]: _begin(fence, event) for event in events if event["type"] == "step_began"}
+    ended = {event["node"]: _end(fence, event) for event in events if event["type"] != "step_began"}
     if begun:
-        rows = [_begin(fence, event) for event in begun]
-        connection.execute(_BEGIN, rows)
-        connection.execute(insert(step_attempts), [_attempt(row) for row in rows])
+        connection.execute(_BEGIN, list(begun.values()))
+        connection.execute(_INSERT_ATTEMPT, [_attempt(row, ended.get(node)) for node, row in begun.items()])
     if ended:
-        rows = [_end(fence, event) for event in ended]
-        connection.execute(_END, [{key: row[key] for key in _END_KEYS} for row in rows])
-        if attempts := [row for row in rows if row["step_attempt"] is not None]:
-            connection.execute(_END_ATTEMPT, [_end_attempt(row) for row in attempts])
+        connection.execute(_END, [row["step"] for row in ended.values()])
+        if rows := [row["attempt"] for node, row in ended.items() if node not in begun and row["attempt"]]:
+            connection.execute(_END_ATTEMPT, rows)
     transitions.add(connection, [_moved(fence, job, event) for event in events])
-
-
-_END_KEYS = ("run", "at_node", "to", "why", "failed", "due", "ended", "measured", "made", "wrote", "fault")
-_END_ATTEMPT_KEYS = ("run", "at_node", "step_attempt", "to", "why", "ended", "measured", "fault")
 
 
 def _begin(fence: Fence, event: StepBegan) -> dict[str, Any]:
@@ -115,42 +112,55 @@ def _begin(fence: Fence, event: StepBegan) -> dict[str, Any]:
     }
 
 
-def _attempt(row: dict[str, Any]) -> dict[str, Any]:
+def _attempt(begun: dict[str, Any], ended: dict[str, Any] | None) -> dict[str, Any]:
+    """The attempt's row: with its end already, when both came in one batch."""
+    end = ended["attempt"] if ended else {"to": "running", "why": None, "ended": None, "measured": None, "fault": None}
     return {
-        "run_id": row["run"],
-        "node": row["at_node"],
-        "attempt": row["step_attempt"],
-        "run_attempt": row["claim"],
-        "status": "running",
-        "started_at": row["begun"],
+        "run_id": begun["run"],
+        "node": begun["at_node"],
+        "attempt": begun["step_attempt"],
+        "run_attempt": begun["claim"],
+        "started_at": begun["begun"],
+        "status": end["to"],
+        "reason": end["why"],
+        "finished_at": end["ended"],
+        "metrics": end["measured"],
+        "error": end["fault"],
     }
 
 
 def _end(fence: Fence, event: StepSucceeded | StepFailed | StepSkipped) -> dict[str, Any]:
+    """What the step's row and its attempt's row become; a step for which a further try is due waits again."""
     at = clock.parse(event["at"])
-    row: dict[str, Any] = dict.fromkeys((*_END_KEYS, "step_attempt"))
-    row.update(run=fence.run_id, at_node=event["node"], failed=0, ended=at)
-    if event["type"] == "step_succeeded":
-        row.update(to=StepStatus.succeeded, made=event["outputs"], wrote=event["staged"] or None)
-    elif event["type"] == "step_failed":
-        due = event["retry_at"]
-        row.update(to=StepStatus.failed, why=event["reason"], fault=event["error"], failed=int(event["reason"] != "interrupted"))
-        row.update(due=clock.parse(due) if due else None)
-    else:
+    key = {"run": fence.run_id, "at_node": event["node"]}
+    plain: dict[str, Any] = {
+        "why": None,
+        "failed": 0,
+        "due": None,
+        "ended": at,
+        "measured": None,
+        "made": None,
+        "wrote": None,
+        "fault": None,
+    }
+    if event["type"] == "step_skipped":
         fault = {"type": event["reason"], "message": event["detail"]}
-        return {**row, "to": StepStatus.skipped, "why": event["reason"], "fault": fault}
-    row.update(step_attempt=event["attempt"], measured=event["metrics"])
-    if row["due"] is not None:  # a further try is due: the step waits again
-        row.update(to=StepStatus.pending, ended=None)
-        row["attempt_ended"] = at
-    return row
-
-
-def _end_attempt(row: dict[str, Any]) -> dict[str, Any]:
-    values = {key: row[key] for key in _END_ATTEMPT_KEYS}
-    if row["due"] is not None:
-        values.update(to="failed", ended=row["attempt_ended"])
-    return values
+        return {"step": {**key, **plain, "to": StepStatus.skipped, "why": event["reason"], "fault": fault}, "attempt": None}
+    if event["type"] == "step_succeeded":
+        end: dict[str, Any] = {"to": StepStatus.succeeded, "why": None, "ended": at, "measured": event["metrics"], "fault": None}
+        step = {**plain, **end, "made": event["outputs"], "wrote": event["staged"] or None}
+    else:
+        end = {
+            "to": StepStatus.failed,
+            "why": event["reason"],
+            "ended": at,
+            "measured": event["metrics"],
+            "fault": event["error"],
+        }
+        step = {**plain, **end, "failed": int(event["reason"] != "interrupted")}
+        if event["retry_at"]:
+            step.update(to=StepStatus.pending, due=clock.parse(event["retry_at"]), ended=None)
+    return {"step": {**key, **step}, "attempt": {**key, **end, "step_attempt": event["attempt"]}}
 
 
 def _moved(fence: Fence, job: str, event: StepEvent) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from app import clock
 from app.errors import LeaseLost
 from app.store import claims, definitions, endings, pools, runs, steps, workers
 from app.store.database import Database
-from app.store.fence import Fence
+from app.store.fence import Fence, guard
 from app.store.status import CRASH_LIMIT, Reason, RunStatus
 from tests.store.conftest import began, claim, enqueue, failed, free_slots, make_job, row, skipped, succeeded
 
@@ -122,15 +122,15 @@ def test_who_lost_the_run_writes_nothing(database: Database, job: str, act: str)
     run_id = enqueue(database)
     stale = claim(database)
     assert stale is not None
-    database.write(lambda connection: claims.release(connection, stale, clock.now()))
+    database.write(lambda connection: claims.release(connection, stale, guard(connection, stale), clock.now()))
     fresh = claim(database, "other")
     assert fresh is not None
     assert fresh.attempt == 2
     before = row(database, run_id)
     acts = {
         "record": lambda connection: steps.record(connection, stale, [began("a")]),
-        "finish": lambda connection: claims.finish(connection, stale, RunStatus.succeeded),
-        "release": lambda connection: claims.release(connection, stale, clock.now()),
+        "finish": lambda connection: claims.finish(connection, stale, guard(connection, stale), RunStatus.succeeded),
+        "release": lambda connection: claims.release(connection, stale, guard(connection, stale), clock.now()),
         "settle": lambda connection: endings.settle(connection, stale),
     }
     with pytest.raises(LeaseLost):
@@ -252,7 +252,9 @@ def test_a_released_run_that_was_asked_to_stop_is_cancelled(database: Database, 
     fence = claim(database)
     assert fence is not None
     database.write(lambda connection: runs.request_cancel(connection, run_id))
-    assert database.write(lambda connection: claims.release(connection, fence, clock.now())) == "cancelled"
+    assert (
+        database.write(lambda connection: claims.release(connection, fence, guard(connection, fence), clock.now())) == "cancelled"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from app import clock
 from app.errors import LeaseLost
 from app.store import claims, lake, views
 from app.store.database import Database
-from app.store.fence import Fence
+from app.store.fence import Fence, guard
 from tests.store.conftest import claim, enqueue, make_job, row
 
 
@@ -89,7 +89,7 @@ def test_two_that_build_on_the_same_file_have_one_winner(database: Database, fen
 
 
 def test_a_lost_lease_publishes_nothing(database: Database, fence: Fence) -> None:
-    database.write(lambda connection: claims.release(connection, fence, clock.now()))
+    database.write(lambda connection: claims.release(connection, fence, guard(connection, fence), clock.now()))
     with pytest.raises(LeaseLost):
         publish(database, fence, staged("a-2026-10"))
     with database.read() as connection:
