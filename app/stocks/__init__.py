@@ -1,9 +1,10 @@
 """The guest library: market data sources, the lake, indicators, scores and the shipped jobs. Imported in children only.
 
-Importing it registers what it brings: the lake, the ops, the shipped documents.
+Importing it registers what it brings: the lake, the ops, the calendars, the shipped documents.
 """
 
+from app.stocks import calendar
 from app.stocks.lake import market_lake
-from app.stocks.ops import calculation, saving
+from app.stocks.ops import calculation, complete, load, saving, validate
 
-__all__ = ["calculation", "market_lake", "saving"]
+__all__ = ["calculation", "calendar", "complete", "load", "market_lake", "saving", "validate"]

@@ -10,9 +10,8 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from app.stocks import calendar
+from app.stocks import bar_keys, calendar
 from app.stocks.arrays import Flags, Ints
 from app.stocks.quality.neighbours import half_fen_apart
 from app.stocks.quality.panel import Panel
@@ -31,12 +30,9 @@ class Roll:
     """Whether the source tells when it was listed."""
 
     @classmethod
-    def of(cls, instruments: pa.Table, symbols: Sequence[str] | None = None) -> "Roll":
-        """The instruments' listings; `symbols`: only these."""
+    def of(cls, instruments: pa.Table) -> "Roll":
+        """The instruments' listings; the newest period of an instrument knows its listing and its delisting."""
         table = instruments.select(["order_book_id", "valid_from", "listed_date", "delisted_date"])
-        if symbols is not None:
-            table = table.filter(pc.is_in(table.column("order_book_id"), pa.array(symbols, pa.string())))
-        # The newest period of an instrument knows its listing and its delisting.
         newest = {row["order_book_id"]: row for row in table.sort_by("valid_from").to_pylist()}
         ids = sorted(newest)
         listed = [newest[one]["listed_date"] for one in ids]
@@ -44,6 +40,12 @@ class Roll:
         first = calendar.day_numbers([day or date.min for day in listed])
         last = calendar.day_numbers([day or date.max for day in gone]) - 1
         return cls(ids, first, last, np.array([day is not None for day in listed], dtype=bool))
+
+    def only(self, ids: Sequence[str]) -> "Roll":
+        """Those of them that are named."""
+        named = set(ids)
+        places = np.array([at for at, one in enumerate(self.ids) if one in named], dtype=np.int64)
+        return Roll([self.ids[at] for at in places], self.first[places], self.last[places], self.told[places])
 
     @property
     def listed(self) -> dict[str, date]:
@@ -78,7 +80,7 @@ def grid(roll: Roll, keys: pa.Table, sessions: Sequence[date]) -> Grid:
     days = calendar.day_numbers(sessions)
     code, day = _codes(roll.ids, keys)
     first, last = roll.first.copy(), roll.last.copy()
-    seen_first, seen_last = _spans(len(roll.ids), code, day)
+    seen_first, seen_last = spans(roll, keys)
     first[~roll.told] = np.maximum(first, seen_first)[~roll.told]
     last[~roll.told] = np.minimum(last, seen_last)[~roll.told]
     expected = (days >= first[:, None]) & (days <= last[:, None])
@@ -90,14 +92,14 @@ def grid(roll: Roll, keys: pa.Table, sessions: Sequence[date]) -> Grid:
 
 
 def _codes(ids: list[str], keys: pa.Table) -> tuple[Ints, Ints]:
-    place = pc.index_in(keys.column("order_book_id"), pa.array(ids, pa.string()))
-    known = pc.is_valid(place)
-    day = keys.column("trade_date").filter(known).cast(pa.int32()).to_numpy().astype(np.int64)
-    return place.filter(known).to_numpy().astype(np.int64), day
+    code = bar_keys.places(ids, keys)
+    return code[code >= 0], bar_keys.days(keys)[code >= 0]
 
 
-def _spans(count: int, code: Ints, day: Ints) -> tuple[Ints, Ints]:
-    first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
+def spans(roll: Roll, keys: pa.Table) -> tuple[Ints, Ints]:
+    """The first and the last day of which there is a row, for each of the roll; first > last where there is none."""
+    code, day = _codes(roll.ids, keys)
+    first, last = np.full(len(roll.ids), np.iinfo(np.int64).max), np.full(len(roll.ids), np.iinfo(np.int64).min)
     np.minimum.at(first, code, day)
     np.maximum.at(last, code, day)
     return first, last

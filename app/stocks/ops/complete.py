@@ -33,10 +33,9 @@ def complete_data(
     check_bars(data)
     sessions = known_sessions(context)
     intake = Intake(context, sessions)
-    health = intake.health
-    window = resolve(context, health.first_date, health.ready_through, start_date=start_date, end_date=end_date)
+    window = resolve(context, sessions, intake.first, intake.ready, start_date=start_date, end_date=end_date)
     roll = intake.roll(symbols)
-    past = Window(max(calendar.back(sessions, window.end, lookback_sessions), health.first_date), window.end, sessions)
+    past = Window(max(calendar.back(sessions, window.end, lookback_sessions), intake.first), window.end, sessions)
     keys = context.lake.read(
         "daily_bars", columns=["order_book_id", "trade_date"], start=past.before(), end=past.end, symbols=symbols
     )

@@ -28,8 +28,7 @@ def load_market_data(
     """
     sessions = known_sessions(context)
     intake = Intake(context, sessions)
-    health = intake.health
-    window = resolve(context, health.first_date, health.ready_through, start_date=start_date, end_date=end_date, days=days)
+    window = resolve(context, sessions, intake.first, intake.ready, start_date=start_date, end_date=end_date, days=days)
     roll = intake.roll(symbols)
     if refetch:
         spans = plan.everything(roll, window)

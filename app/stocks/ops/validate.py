@@ -37,5 +37,5 @@ def validate_data_quality(
     ready = date.fromisoformat(said)
     window = touched(context, ready, sessions)
     if start_date or end_date or days or context.trade_date:
-        window = resolve(context, sessions[0], ready, start_date=start_date, end_date=end_date, days=days)
+        window = resolve(context, sessions, sessions[0], ready, start_date=start_date, end_date=end_date, days=days)
     return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())

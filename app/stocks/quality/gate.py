@@ -20,17 +20,19 @@ def pass_gate(report: Report, min_coverage: float = MIN_COVERAGE) -> None:
     """Raise QualityGate with every reason why the examined rows may not be published."""
     if reasons := refusals(report, min_coverage):
         hint = "see the dataset quarantine and the step's log; a lower min_coverage publishes all the same"
-        raise QualityGate(f"not published, {report.start} to {report.end}: " + "; ".join(reasons), hint=hint)
+        raise QualityGate("Not published: " + "; ".join(reasons), hint=hint)
 
 
 def refusals(report: Report, min_coverage: float = MIN_COVERAGE) -> list[str]:
     """What speaks against publication, in sentences; nothing when it may go on."""
     found = []
-    # Rounded up: in a universe of fifty the percentage alone would let a single late row stop everything.
-    allowed = math.ceil((1 - min_coverage) * report.expected)
-    if report.missing > allowed:
-        part = f"coverage {report.coverage:.4f}, {min_coverage} is needed"
-        found.append(f"{report.missing} of {report.expected} expected rows are missing ({part})")
+    days = f"{report.start} to {report.end}"
+    for when, expected, missing in ((days, report.expected, report.missing), (str(report.end), *report.newest)):
+        # Rounded up: in a universe of fifty the percentage alone would let a single late row stop everything.
+        if missing > math.ceil(round((1 - min_coverage) * expected, 9)):
+            part = f"coverage {1 - missing / expected:.4f}, {min_coverage} is needed"
+            found.append(f"{missing} of {expected} expected rows of {when} are missing ({part})")
+    if found:
         found.extend(f"{one.failed} rows kept out by {one.check}{_example(one)}" for one in _keeping_out(report))
     found.extend(
         f"{count} rows in the lake fail {name}{_example(report.verdicts[name])}" for name, count in report.standing.items()

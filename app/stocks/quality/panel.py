@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from app.stocks import calendar
+from app.stocks import bar_keys, calendar
 from app.stocks.arrays import Flags, Floats, Ints
 from app.stocks.instruments import BOARDS, board_of
 
@@ -39,10 +39,10 @@ class Panel:
     def of(
         cls, table: pa.Table, sessions: Sequence[date], *, since: date | None = None, listed: Mapping[str, date] | None = None
     ) -> "Panel":
-        """A panel of these rows; those before `since` are not judged."""
-        table = table.combine_chunks()
+        """A panel of these rows, in any order; those before `since` are not judged."""
+        table = bar_keys.in_order(table)
         encoded = table.column("order_book_id").combine_chunks().dictionary_encode()
-        day = table.column("trade_date").cast(pa.int32()).to_numpy().astype(np.int64)
+        day = bar_keys.days(table)
         days = calendar.day_numbers(sessions)
         place = np.searchsorted(days, day)
         on_session = days[np.minimum(place, len(days) - 1)] == day
@@ -120,6 +120,13 @@ class Panel:
         own = days[self.code]
         first = self.day[self.begin]
         return np.where(own != UNKNOWN, own, np.where(first > self.day.min(initial=first.max(initial=0)), first, UNKNOWN))
+
+    def tail(self) -> pa.Table:
+        """Each instrument's rows from its last traded day on: the past of what follows this panel."""
+        rows = np.arange(len(self.code))
+        last = np.full(len(self.ids), -1, dtype=np.int64)
+        np.maximum.at(last, self.code, np.where(self.suspended | np.isnan(self.close), -1, rows))
+        return self.table.filter(pa.array(rows >= last[self.code]))
 
     def row(self, at: int) -> tuple[str, date]:
         """The key of a row."""

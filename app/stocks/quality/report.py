@@ -29,6 +29,8 @@ class Report:
     """By check: rows in the lake that a check which keeps rows out would not have let in."""
     examined: int = 0
     adjusted: bool = False
+    newest: tuple[int, int] = (0, 0)
+    """Expected and missing rows of the newest session: many good days must not hide half a delivery."""
 
     @classmethod
     def begin(cls, start: date, end: date, block: Iterable[str] = ()) -> "Report":
@@ -60,6 +62,8 @@ class Report:
         verdict.checked += int(np.count_nonzero(grid.expected))
         verdict.failed += int(np.count_nonzero(missing))
         by_day = np.count_nonzero(missing, axis=0)
+        if len(by_day):
+            self.newest = int(np.count_nonzero(grid.expected[:, -1])), int(by_day[-1])
         for at in np.flatnonzero(by_day)[::-1][:EXAMPLES]:
             names = [grid.ids[n] for n in np.flatnonzero(missing[:, at])[:EXAMPLES]]
             day = grid.days[at].astype("datetime64[D]").astype(object)

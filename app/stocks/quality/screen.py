@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from app.stocks import dictionary
+from app.stocks import bar_keys, dictionary
 from app.stocks.arrays import Flags
 from app.stocks.quality import rows
 from app.stocks.quality.check import DUPLICATES
@@ -49,7 +49,7 @@ def screen(delivery: pa.Table, sessions: Sequence[date]) -> Screened:
 
     Raises QualityGate at once when most of a large delivery is bad.
     """
-    delivery = delivery.sort_by([(name, "ascending") for name in _KEY]).combine_chunks()
+    delivery = bar_keys.in_order(delivery)
     panel = Panel.of(delivery, sessions)
     found = [check.find(panel) for check in rows.CHECKS]
     reason = np.full(len(delivery), _PASSES)

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.stocks import calendar
-from app.stocks.arrays import Floats, Ints
+from app.stocks import bar_keys, calendar
+from app.stocks.arrays import Floats
 from app.stocks.sources.files.convert import Columns
 
 PRICES = ("open", "high", "low", "close")
@@ -48,7 +48,7 @@ def _suspended(made: dict[str, pa.Array], flag: pa.Array) -> pa.Array:
 
 def settle(table: pa.Table, sessions: Sequence[date]) -> pa.Table:
     """The whole delivery, sorted by key, with factors where reference prices tell them and nulls where nobody traded."""
-    table = table.sort_by([("order_book_id", "ascending"), ("trade_date", "ascending")]).combine_chunks()
+    table = bar_keys.in_order(table)
     if not table.column("adj_factor").null_count < len(table) and table.column("prev_close").null_count < len(table):
         table = _put(table, "adj_factor", pa.array(factors(table, sessions)))
     resting = table.column("is_suspended")
@@ -67,7 +67,7 @@ def factors(table: pa.Table, sessions: Sequence[date]) -> Floats:
     Only between rows of neighbouring sessions: across a lost day the reference price belongs to a close that nobody knows.
     """
     code = table.column("order_book_id").combine_chunks().dictionary_encode().indices.to_numpy()
-    day: Ints = table.column("trade_date").cast(pa.int32()).to_numpy().astype(np.int64)
+    day = bar_keys.days(table)
     close, prev = (table.column(name).to_numpy() for name in ("close", "prev_close"))
     first = np.concatenate([[True], (code[1:] != code[:-1]) | (day[1:] != day[:-1])])
     # Of rows with one key the first speaks; the others get its factor.

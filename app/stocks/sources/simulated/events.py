@@ -69,14 +69,14 @@ class Suspensions:
 
 
 def suspensions(universe: Universe, days: Ints, ordinals: Ints) -> Suspensions:
-    """In each block of 64 sessions one name in 25 rests for up to 15 sessions; half of these leave no rows."""
+    """In each block of 64 sessions one name in 25 rests for up to 15 sessions; one in ten of these leaves no rows."""
     seed, numbers = universe.seed, universe.numbers
     blocks = np.arange(ordinals[0] // SUSPENSION_BLOCK - 1, ordinals[-1] // SUSPENSION_BLOCK + 1)
     draw = hashing.bits(seed, "suspend", numbers, blocks)
     rests = hashing.quarter(draw, 0) < 0.04
     begin = blocks * SUSPENSION_BLOCK + np.floor(hashing.quarter(draw, 1) * SUSPENSION_BLOCK).astype(np.int64)
     end = np.where(rests, begin + 1 + np.floor(hashing.quarter(draw, 2) * LONGEST_SUSPENSION).astype(np.int64), begin)
-    silent = hashing.quarter(draw, 3) < 0.5
+    silent = hashing.quarter(draw, 3) < 0.1
     own = ordinals // SUSPENSION_BLOCK - blocks[0]
     settled = days[None, :] >= universe.listed[:, None] + SETTLED
     on, unwritten = np.zeros(settled.shape, bool), np.zeros(settled.shape, bool)

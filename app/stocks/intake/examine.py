@@ -1,0 +1,58 @@
+"""Judging what a run is about to publish: read it as the run sees it, sum up, note it, pass the gate or fail."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
+from functools import partial
+
+import pyarrow as pa
+
+from app.definitions import Dataset, OpContext
+from app.definitions.names import suggestion
+from app.errors import Invalid
+from app.stocks import calendar, gaps
+from app.stocks.intake.intake import roll_of
+from app.stocks.intake.window import LOOKBACK_SESSIONS, Window
+from app.stocks.quality import panel
+from app.stocks.quality.gate import pass_gate
+from app.stocks.quality.report import NAMES, Report
+
+
+def examine(
+    context: OpContext, window: Window, *, symbols: Sequence[str] | None, min_coverage: float, block: Collection[str]
+) -> Dataset:
+    """Examine the window's bars, note their quality with the dataset, and raise QualityGate unless they may be published."""
+    if unknown := sorted(set(block) - set(NAMES)):
+        raise Invalid(f"there is no check {unknown[0]!r}{suggestion(unknown[0], NAMES)}", hint=f"checks are {', '.join(NAMES)}")
+    report = Report.begin(window.start, window.end, block)
+    roll = roll_of(context, symbols)
+    read = partial(context.lake.read, "daily_bars", columns=panel.COLUMNS, symbols=symbols)
+    past = read(start=window.before(), end=window.start - timedelta(days=1))
+    for year in window.years():
+        rows = pa.concat_tables([past, read(start=year.start, end=year.end)])
+        bars = panel.Panel.of(rows, window.sessions, since=year.start, listed=roll.listed)
+        report.examine(bars)
+        report.count_missing(gaps.grid(roll, rows, year.inside))
+        past = bars.tail()
+    report.count_kept_out(context.lake.read("quarantine", start=window.start, end=window.end, symbols=symbols))
+    context.lake.note("daily_bars", quality=report.score, **report.facts())
+    _tell(context, report)
+    pass_gate(report, min_coverage)
+    return Dataset("daily_bars", report.examined, report.score)
+
+
+def touched(context: OpContext, ready: date, sessions: list[date]) -> Window:
+    """The months in which this run staged bars, up to `ready`; the newest sessions when it staged none."""
+    staged = [file for file in context.lake.staged() if file["dataset"] == "daily_bars"]
+    days = [date.fromisoformat(day) for file in staged for day in (file["min_date"], file["max_date"]) if day]
+    back = calendar.back(sessions, ready, LOOKBACK_SESSIONS)
+    return Window(min([*days, ready] if days else [back]), ready, sessions)
+
+
+def _tell(context: OpContext, report: Report) -> None:
+    context.metric("coverage", round(report.coverage, 6))
+    context.metric("missing_rows", report.missing)
+    for verdict in report.verdicts.values():
+        if verdict.failed:
+            context.log.warning(
+                f"{verdict.check}: {verdict.failed} of {verdict.checked}", policy=verdict.policy, examples=verdict.examples
+            )

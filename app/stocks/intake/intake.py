@@ -1,0 +1,163 @@
+"""Taking rows in: ask the source, keep out what cannot be true, infer suspensions, stage the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.definitions import OpContext
+from app.definitions.names import suggestion
+from app.errors import Invalid
+from app.stocks import bar_keys, calendar, dictionary, gaps
+from app.stocks.intake.failures import SourceMismatch, SourceUnavailable
+from app.stocks.intake.plan import Span
+from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, closed
+from app.stocks.quality import panel
+from app.stocks.quality.screen import screen
+from app.stocks.sources import Answer, Data, Health, Source, Unavailable, open_source
+
+_AROUND = (*panel.COLUMNS, "split_factor")
+_REPORTS_BEFORE = timedelta(days=370)
+"""Before the first bar stands a report that is in force on it: annual ones come a year apart."""
+
+
+@dataclass
+class Taken:
+    """What a step took in, in rows."""
+
+    fetched: int = 0
+    kept_out: int = 0
+    inferred: int = 0
+
+    @property
+    def staged(self) -> int:
+        """Rows that went into daily_bars."""
+        return self.fetched - self.kept_out + self.inferred
+
+    def report(self, context: OpContext) -> None:
+        """As metrics of the step."""
+        context.metric("fetched_rows", self.fetched)
+        context.metric("quarantined_rows", self.kept_out)
+        context.metric("inferred_rows", self.inferred)
+
+
+class Intake:
+    """One step's way from the configured source into the lake."""
+
+    def __init__(self, context: OpContext, sessions: list[date]) -> None:
+        source = open_source(context.settings, sessions, context.now())
+        if isinstance(source, Unavailable):
+            raise SourceUnavailable(context.settings.source, source)
+        self.context = context
+        self.source: Source = source
+        self.sessions = sessions
+        health = self._healthy()
+        self.first = health.first_date
+        self.ready = closed(context, sessions, health.ready_through)
+        self.context.lake.note("daily_bars", source=source.name, ready_through=self.ready.isoformat())
+        self.taken = Taken()
+
+    def _healthy(self) -> Health:
+        born = self.context.lake.facts("daily_bars").get("source")
+        if born not in (None, self.source.name):
+            hint = "use another data dir for another source"
+            raise SourceMismatch(f"the lake was born with the source {born!r}, not {self.source.name!r}", hint=hint)
+        health = self.source.health()
+        if isinstance(health, Unavailable):
+            raise SourceUnavailable(self.source.name, health)
+        return health
+
+    def roll(self, symbols: Sequence[str] | None = None) -> gaps.Roll:
+        """Whom to expect, after the source's newest word on instruments. Raises Invalid for a symbol that it does not know."""
+        table = self._table(self.source.instruments())
+        if table is not None:
+            self.context.lake.stage("instruments", table)
+        return roll_of(self.context, symbols)
+
+    def take(self, spans: Sequence[Span], window: Window, roll: gaps.Roll) -> None:
+        """Fetch and stage the spans year by year, with the fundamentals of the same days."""
+        for year in window.years():
+            pieces = [piece for span in spans if (piece := span.within(year)) is not None]
+            if not pieces or self.context.cancelled:
+                continue
+            tables = [table for piece in pieces if (table := self._bars(piece)) is not None]
+            if tables:
+                self.store(pa.concat_tables(tables), _hull(pieces), roll, window)
+        if "fundamentals" in self.source.capabilities():
+            for span in spans:
+                self._fundamentals(span)
+
+    def cells(self, wanted: pa.Table, window: Window, roll: gaps.Roll) -> None:
+        """Fetch and stage rows of single missing cells."""
+        days = pc.min_max(wanted.column("trade_date"))
+        span = Span(days["min"].as_py(), days["max"].as_py(), pc.unique(wanted.column("order_book_id")).to_pylist())
+        delivered = self._bars(span)
+        rows = _none() if delivered is None else delivered.filter(bar_keys.among(delivered, wanted))
+        self.store(rows, span, roll, window)
+
+    def store(self, delivered: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> None:
+        """Screen rows, infer who rested between them and what stands around them in the lake, and stage all that."""
+        screened = screen(delivered, self.sessions)
+        lake, start = self.context.lake, calendar.back(self.sessions, span.start, LOOKBACK_SESSIONS)
+        end = min(window.end, span.end + timedelta(days=90))
+        around = lake.read("daily_bars", columns=_AROUND, start=start, end=end, symbols=span.ids)
+        others = around.filter(pc.invert(bar_keys.among(around, screened.rows)))
+        rows = bar_keys.in_order(pa.concat_tables([others, _canonical(screened.rows).select(others.column_names)]))
+        asked = roll.only(span.ids)
+        grid = gaps.grid(asked, rows, calendar.between(self.sessions, start, end))
+        rested = gaps.suspensions(rows, grid.cells(grid.missing), self.sessions)
+        staged = pa.concat_tables([_canonical(screened.rows), _canonical(rested)])
+        if staged.num_rows:
+            lake.stage("daily_bars", staged)
+        if screened.kept_out.num_rows:
+            lake.stage("quarantine", screened.kept_out)
+        self.taken.fetched += delivered.num_rows
+        self.taken.kept_out += screened.kept_out_rows
+        self.taken.inferred += rested.num_rows
+        self.context.log.info(
+            "took bars in", start=span.start.isoformat(), end=span.end.isoformat(), fetched=delivered.num_rows,
+            quarantined=screened.kept_out_rows, inferred=rested.num_rows,
+        )  # fmt: skip
+
+    def _bars(self, span: Span) -> pa.Table | None:
+        return self._table(self.source.daily_bars(span.ids, span.start, span.end))
+
+    def _fundamentals(self, span: Span) -> None:
+        start = span.start - _REPORTS_BEFORE if span.new else span.start
+        table = self._table(self.source.fundamentals(span.ids, start, span.end))
+        if table is not None:
+            self.context.lake.stage("fundamentals", table)
+
+    def _table(self, answer: Answer) -> Any:
+        if isinstance(answer, Unavailable):
+            raise SourceUnavailable(self.source.name, answer)
+        return answer.table if isinstance(answer, Data) else None
+
+
+def roll_of(context: OpContext, symbols: Sequence[str] | None) -> gaps.Roll:
+    """Whom the lake knows. Raises Invalid for a symbol that it does not."""
+    everyone = gaps.Roll.of(context.lake.read("instruments"))
+    if symbols is None:
+        return everyone
+    if unknown := sorted(set(symbols) - set(everyone.ids)):
+        raise Invalid(f"there is no instrument {unknown[0]!r}{suggestion(unknown[0], everyone.ids)}")
+    return everyone.only(symbols)
+
+
+def _hull(pieces: Sequence[Span]) -> Span:
+    ids = sorted({one for piece in pieces for one in piece.ids})
+    return Span(min(piece.start for piece in pieces), max(piece.end for piece in pieces), ids)
+
+
+def _none() -> pa.Table:
+    return dictionary.get("daily_bars").arrow.empty_table()
+
+
+def _canonical(rows: pa.Table) -> pa.Table:
+    """All columns of daily_bars, in order; null where the rows have none."""
+    schema = dictionary.get("daily_bars").arrow
+    own = [rows.column(field.name) if field.name in rows.column_names else pa.nulls(len(rows), field.type) for field in schema]
+    return pa.table([column.cast(field.type) for column, field in zip(own, schema, strict=True)], schema=schema)

@@ -1,0 +1,65 @@
+"""What to ask of a source: for each instrument the days before its first row in the lake and those after its last one.
+
+Holes between are completion's part: they are few, and most of them are suspensions.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from app.stocks import calendar
+from app.stocks.arrays import Ints
+from app.stocks.gaps import Roll, spans
+from app.stocks.intake.window import Window
+
+
+@dataclass(frozen=True)
+class Span:
+    """These instruments, from start to end. `new`: the lake has no row of them in the window."""
+
+    start: date
+    end: date
+    ids: list[str]
+    new: bool = False
+
+    def within(self, window: Window) -> "Span | None":
+        """The part of the span that lies in the window."""
+        start, end = max(self.start, window.start), min(self.end, window.end)
+        return Span(start, end, self.ids, self.new) if start <= end else None
+
+
+def everything(roll: Roll, window: Window) -> list[Span]:
+    """The whole window anew."""
+    return [Span(window.start, window.end, roll.ids, new=True)] if roll.ids else []
+
+
+def lacking(roll: Roll, keys: pa.Table, window: Window) -> list[Span]:
+    """The spans that the lake lacks. `keys`: what it has in the window."""
+    sessions = calendar.day_numbers(window.inside)
+    start, end = sessions[0], sessions[-1]
+    first, last = np.maximum(roll.first, start), np.minimum(roll.last, end)
+    have_first, have_last = spans(roll, keys)
+    wanted: dict[tuple[int, int, bool], list[str]] = defaultdict(list)
+    for at, one in enumerate(roll.ids):
+        if first[at] > last[at]:
+            continue
+        if have_first[at] > have_last[at]:
+            # Not from the listing on: one question for all, and the source knows the listing as well.
+            wanted[int(start), int(end), True].append(one)
+            continue
+        if _any_session(sessions, first[at], have_first[at] - 1):
+            wanted[int(start), int(have_first[at]) - 1, False].append(one)
+        if _any_session(sessions, have_last[at] + 1, last[at]):
+            wanted[int(have_last[at]) + 1, int(end), False].append(one)
+    return [Span(_date(low), _date(high), ids, new) for (low, high, new), ids in sorted(wanted.items())]
+
+
+def _any_session(sessions: Ints, low: int, high: int) -> bool:
+    return bool(np.searchsorted(sessions, low) < np.searchsorted(sessions, high, side="right"))
+
+
+def _date(day: int) -> date:
+    return date.fromordinal(day + date(1970, 1, 1).toordinal())
