@@ -143,9 +143,8 @@ class Composition:
                 f"input {name!r} of op {spec.name!r} is given {value!r}: params go to an op's keyword-only parameters"
             )
         if not isinstance(value, Reference):
-            given = f"a {type(value).__name__}"
             raise TypeError(
-                f"input {name!r} of op {spec.name!r} must be what another op of this job answered, not {given}; "
+                f"input {name!r} of op {spec.name!r} must be what another op of this job answered, not {type(value).__name__}; "
                 "a value goes to a keyword-only parameter of the op (behind `*`)"
             )
         if value._owner is not self:
@@ -170,4 +169,4 @@ class Composition:
         try:
             return pydantic_core.to_jsonable_python(value)
         except ValueError:
-            raise TypeError(f"param {name!r} of op {spec.name!r} is given a {type(value).__name__}, which is not JSON") from None
+            raise TypeError(f"param {name!r} of op {spec.name!r} is given {type(value).__name__}, which is not JSON") from None
