@@ -56,7 +56,10 @@ def _arrow(spec: Spec, frame: Any) -> pa.Table:
         return frame
     if set(spec.key) & {name for name in frame.index.names if name}:
         frame = frame.reset_index()
-    return pa.Table.from_pandas(frame, preserve_index=False)
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ValueError(f"rows of {spec.name!r} have a column of mixed types: {error}") from None
 
 
 def _column(spec: Spec, name: str, table: pa.Table) -> Any:
@@ -65,8 +68,6 @@ def _column(spec: Spec, name: str, table: pa.Table) -> Any:
         return pa.nulls(len(table), field.type)
     column = table.column(name)
     try:
-        if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-            raise pa.ArrowInvalid("a trading day bears no time zone")
         cast = _cast(column, spec.arrow.field(name).type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ValueError(f"column {name!r} of {spec.name!r}: {error}") from None
@@ -80,6 +81,8 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    if pa.types.is_timestamp(column.type) and wanted == pa.date32():
+        _check_days(column)
     column = column.cast(wanted)
     if wanted == pa.float64():
         if pc.any(pc.is_inf(column)).as_py():
@@ -87,6 +90,13 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
         # -0.0 and 0.0 are one number but two bit patterns, and file names are hashes of bits.
         column = pc.add(column, 0.0)
     return column
+
+
+def _check_days(column: pa.ChunkedArray) -> None:
+    if column.type.tz is not None:
+        raise pa.ArrowInvalid("a day bears no time zone")
+    if pc.any(pc.not_equal(column, pc.floor_temporal(column, unit="day"))).as_py():
+        raise pa.ArrowInvalid("a day bears no time of day")
 
 
 def split(spec: Spec, table: pa.Table) -> list[tuple[str, pa.Table]]:

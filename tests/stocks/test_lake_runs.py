@@ -1,0 +1,168 @@
+"""Runs over one lake: what a run sees, keeps, gives up, and what two runs make of each other."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from app.definitions.lake import staging
+from app.stocks import dictionary
+from app.stocks.lake.rows import form
+from tests.stocks.lake_host import MemoryHost
+from tests.stocks.market import DAYS, bars, pick
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> MemoryHost:
+    made = MemoryHost(tmp_path)
+    lake = made.lake()
+    lake.stage("daily_bars", bars(symbols=4))
+    lake.note("daily_bars", quality=0.9, adjusted=True)
+    made.publish(lake)
+    return made
+
+
+def closes(rows: pa.Table) -> dict[tuple[str, str], float | None]:
+    return {(row["order_book_id"], str(row["trade_date"])): row["close"] for row in rows.to_pylist()}
+
+
+def one(symbol: int, day: int, close: float) -> pd.DataFrame:
+    return pick(bars(symbols=4), f"60000{symbol}.XSHG", DAYS[day]).assign(close=close)
+
+
+def test_a_run_sees_its_base_and_what_it_staged_and_others_do_not(host: MemoryHost) -> None:
+    mine, other = host.lake(), host.lake()
+    mine.stage("daily_bars", one(0, 3, 99.0))
+    assert 99.0 in closes(mine.read("daily_bars")).values()
+    assert 99.0 not in closes(other.read("daily_bars")).values()
+
+
+def test_two_runs_that_change_different_rows_of_one_month_both_count(host: MemoryHost) -> None:
+    mine, other = host.lake(), host.lake()
+    before = closes(mine.read("daily_bars"))
+    mine.stage("daily_bars", one(0, 3, 99.0))
+    mine.stage("daily_bars", one(1, 4, 98.0))
+    other.stage("daily_bars", one(2, 3, 77.0))
+    other.stage("daily_bars", one(1, 4, 66.0))
+    other.stage("daily_bars", one(0, 100, 55.0))
+    assert host.publish(other) == "published"
+    assert host.publish(mine) == "conflict"
+    assert host.publish(mine) == "published"
+    found = closes(host.lake().read("daily_bars"))
+    changed = {(f"60000{symbol}.XSHG", str(DAYS[day])): close for symbol, day, close in
+               [(0, 3, 99.0), (1, 4, 98.0), (2, 3, 77.0), (0, 100, 55.0)]}  # fmt: skip
+    assert found == {**before, **changed}
+
+
+def test_two_runs_that_did_the_same_publish_it_once(host: MemoryHost) -> None:
+    mine, other = host.lake(), host.lake()
+    for lake in (mine, other):
+        lake.stage("daily_bars", one(0, 3, 99.0))
+    assert host.publish(other) == "published"
+    assert host.publish(mine) == "unchanged"
+    assert mine.staged() == []
+
+
+def test_a_row_that_a_run_took_out_stays_out_after_a_rebase(host: MemoryHost) -> None:
+    mine, other = host.lake(), host.lake()
+    month = f"{DAYS[3]:%Y-%m}"
+    keys = mine.read("daily_bars").slice(0, 1).select(["order_book_id", "trade_date"])
+    mine.remove("daily_bars", keys.cast(form(dictionary.get("daily_bars"), ["order_book_id", "trade_date"])))
+    other.stage("daily_bars", one(2, 3, 77.0))
+    rows = len(other.read("daily_bars"))
+    host.publish(other)
+    assert host.publish(mine) == "conflict"
+    host.publish(mine)
+    found = closes(host.lake().read("daily_bars"))
+    assert len(found) == rows - 1
+    assert 77.0 in found.values()
+    assert len([file for file in mine.files("daily_bars") if file["partition"] == month]) == 1
+
+
+def test_what_a_failed_step_staged_is_dropped_with_its_notes(host: MemoryHost) -> None:
+    lake = host.lake()
+    lake.stage("daily_bars", one(0, 3, 99.0))
+    lake.note("daily_bars", adjusted=False)
+    mark = staging.set(failed := [])
+    lake.stage("daily_bars", one(1, 3, 98.0))
+    lake.stage("daily_bars", one(1, 100, 97.0))
+    lake.note("daily_bars", quality=0.1, by_hand=True)
+    staging.reset(mark)
+    assert len(failed) == 2
+    lake.drop(failed)
+    assert [close for close in closes(lake.read("daily_bars")).values() if close in (97.0, 98.0, 99.0)] == [99.0]
+    assert lake.facts("daily_bars") == {"adjusted": False}
+    assert lake.reference("daily_bars").quality == 0.9
+    # The step's next attempt stages again, and is told so.
+    mark = staging.set(again := [])
+    lake.stage("daily_bars", one(1, 3, 98.0))
+    staging.reset(mark)
+    assert [file["path"] for file in again] == [failed[0]["path"]]
+
+
+def test_a_resumed_run_takes_up_what_was_staged_and_noted(host: MemoryHost) -> None:
+    first = host.lake()
+    first.stage("daily_bars", one(0, 3, 99.0))
+    first.note("daily_bars", quality=0.5, adjusted=False)
+    resumed = host.lake()
+    resumed.restore(first.staged())
+    assert closes(resumed.read("daily_bars")) == closes(first.read("daily_bars"))
+    assert resumed.facts("daily_bars") == {"adjusted": False}
+    assert resumed.publication() == first.publication()
+    host.publish(resumed)
+    assert host.snapshot()["datasets"]["daily_bars"]["quality"] == 0.5
+    assert host.snapshot()["datasets"]["daily_bars"]["facts"] == {"adjusted": False}
+
+
+def test_a_run_resumed_after_its_publication_has_nothing_left_to_publish(host: MemoryHost) -> None:
+    first = host.lake()
+    first.stage("daily_bars", one(0, 3, 99.0))
+    staged = first.staged()
+    host.publish(first)
+    resumed = host.lake()
+    resumed.restore(staged)
+    assert resumed.staged() == []
+    assert host.publish(resumed) == "unchanged"
+
+
+def test_a_run_resumed_on_a_newer_snapshot_carries_its_rows_over(host: MemoryHost) -> None:
+    first, other = host.lake(), host.lake()
+    first.stage("daily_bars", one(0, 3, 99.0))
+    other.stage("daily_bars", one(1, 3, 77.0))
+    host.publish(other)
+    resumed = host.lake()
+    resumed.restore(first.staged())
+    assert {99.0, 77.0} <= set(closes(resumed.read("daily_bars")).values())
+    assert host.publish(resumed) == "published"
+
+
+def test_a_staged_file_that_is_gone_is_said(host: MemoryHost) -> None:
+    lake = host.lake()
+    lake.stage("daily_bars", one(0, 3, 99.0))
+    staged = lake.staged()
+    (lake.folder / staged[0]["path"]).unlink()
+    with pytest.raises(FileNotFoundError, match="is gone"):
+        host.lake().restore(staged)
+
+
+def test_publishing_in_between_keeps_what_is_staged_afterwards(host: MemoryHost) -> None:
+    lake = host.lake()
+    lake.stage("daily_bars", one(0, 3, 99.0))
+    publication = lake.publication()
+    lake.stage("daily_bars", one(0, 100, 98.0))
+    lake.stage("daily_bars", one(1, 3, 97.0))
+    outcome, state = host.name(publication)
+    lake.published(state)
+    assert outcome == "published"
+    assert [file["partition"] for file in lake.staged()] == [f"{DAYS[3]:%Y-%m}", f"{DAYS[100]:%Y-%m}"]
+    assert host.publish(lake) == "published"
+    assert {99.0, 98.0, 97.0} <= set(closes(host.lake().read("daily_bars")).values())
+
+
+def test_facts_are_this_runs_over_the_snapshots(host: MemoryHost) -> None:
+    lake = host.lake()
+    lake.note("daily_bars", adjusted=False, more=1)
+    assert lake.facts("daily_bars") == {"adjusted": False, "more": 1}
+    assert host.lake().facts("daily_bars") == {"adjusted": True}
+    assert lake.facts("scores") == {}
