@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from app.definitions.faults import Faults, Path
 from app.definitions.plain import DEPTH_LIMIT, check_plain
-from app.errors import Invalid, Malformed, TooLarge, Unsupported
+from app.errors import Fault, Invalid, Malformed, TooLarge, Unsupported
 
 LIMIT = 2**20
 _TOO_LARGE = f"The body is larger than {LIMIT // 2**20} MiB."
@@ -50,7 +50,7 @@ def parse(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Malformed(f"The body is not UTF-8: byte {error.start} is {data[error.start]:#04x}.") from None
     if _too_deep(text):
-        raise Invalid(f"The body is nested more than {DEPTH_LIMIT} deep.")
+        raise Invalid("The body is not valid.", faults=[Fault("", f"is nested more than {DEPTH_LIMIT} deep")])
     doubled: list[tuple[dict[str, Any], str]] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

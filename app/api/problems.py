@@ -1,18 +1,20 @@
 """Whatever is refused becomes a problem document (RFC 9457): what, where, and what to do about it."""
 
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.definitions.faults import Faults, shown
-from app.definitions.shape import read
+from app.definitions.shape import read, worded
 from app.errors import Invalid, OpenbellError
 
 MEDIA_TYPE = "application/problem+json"
@@ -69,13 +71,25 @@ async def _refused(_request: Request, error: Exception) -> Response:
 async def _not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
-    detail = {
-        404: f"There is nothing at {request.url.path[:200]}.",
-        405: f"{request.method[:20]} is not allowed at {request.url.path[:200]}.",
-    }.get(error.status_code, phrase + ".")
-    hint = "GET /openapi.json lists every path." if error.status_code == 404 else None
-    code = phrase.lower().replace(" ", "_")
-    return _response(error.status_code, code, phrase + ".", detail, hint=hint, headers=dict(error.headers or {}))
+    where = request.url.path[:200]
+    detail, hint, headers = f"{phrase}.", None, dict(error.headers or {})
+    if error.status_code == 404:
+        detail, hint = f"There is nothing at {where}.", "GET /openapi.json lists every path."
+    elif error.status_code == 405:
+        allowed = _allowed(request)
+        detail, headers["Allow"] = f"{request.method[:20]} is not allowed at {where}, but {allowed}.", allowed
+    return _response(error.status_code, phrase.lower().replace(" ", "_"), f"{phrase}.", detail, hint=hint, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: the router names those of the first route alone."""
+    path = request.scope["path"]
+    found = (route.methods for route in iter_route_contexts(request.app.routes) if _matches(route, path))
+    return ", ".join(sorted(set().union(*(methods or () for methods in found))))
+
+
+def _matches(route: RouteContext, path: str) -> bool:
+    return re.fullmatch(route.path_regex, path) is not None
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:
@@ -86,7 +100,7 @@ async def _not_valid(request: Request, error: Exception) -> Response:
     model = body.field_info.annotation if body is not None else None
     for problem in error.errors():
         if problem["loc"][0] != "body":
-            faults.add(problem["loc"], _sentence(problem))
+            faults.add(problem["loc"], worded(problem))
     if any(problem["loc"][0] == "body" for problem in error.errors()):
         _note_body(model, error.body, faults)
     return response(Invalid("The request is not valid.", faults=faults.found))
@@ -99,10 +113,3 @@ def _note_body(model: Any, document: Any, faults: Faults) -> None:
         read(model, document, faults)
     else:
         faults.add((), f"must be an object, not {shown(document)}")
-
-
-def _sentence(problem: dict[str, Any]) -> str:
-    if problem["type"] == "missing":
-        return "is missing"
-    message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
-    return message if problem["type"] == "value_error" else f"{message}, not {shown(problem['input'])}"

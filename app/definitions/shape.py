@@ -73,11 +73,16 @@ _WORDS = (
 
 
 def _sentence(model: type[BaseModel], problem: ErrorDetails, faults: Faults) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "is an unknown field" + faults.near(str(problem["loc"][-1]), fields_at(model, problem["loc"][:-1]))
+    return worded(problem)
+
+
+def worded(problem: ErrorDetails) -> str:
+    """What pydantic found wrong, in words about JSON."""
     kind, message, context = problem["type"], problem["msg"], problem.get("ctx", {})
     if kind == "missing":
         return "is missing"
-    if kind == "extra_forbidden":
-        return "is an unknown field" + faults.near(str(problem["loc"][-1]), fields_at(model, problem["loc"][:-1]))
     if kind == "model_type":
         message = "must be an object"
     if kind in ("too_long", "too_short"):

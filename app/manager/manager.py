@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,16 @@ class PipelineManager(Data, Operation, People):
             found = self._current_catalogue(connection)
             known_pools = [pool["name"] for pool in pools.all_named(connection)]
             valid, uses = checked(connection, found, kind, document, known_pools)
+            # Not part of any version: a document that is read, changed and sent back says nothing new by it.
+            valid.pop("paused", None)
             saved = definitions.save(connection, kind, valid, content_hash(valid), by=by, uses=uses, create_only=create_only)
             if kind == "job":
                 pools.resize(connection, pools.job_pool(valid["name"]), valid.get("max_concurrent_runs", 1))
             if saved.changed:
                 detail = {"version": saved.definition.version}
                 audit.add(connection, by, "create" if saved.created else "change", kind, valid["name"], detail)
+            if isinstance(document, Mapping) and "paused" in document:
+                return replace(saved, definition=self._pause(connection, kind, valid["name"], paused=document["paused"], by=by))
             return saved
 
         return self.database.write(save)
@@ -117,12 +122,15 @@ class PipelineManager(Data, Operation, People):
 
     def pause(self, kind: Kind, name: str, *, paused: bool = True, by: str = "api") -> Definition:
         """Pause or resume it: a paused job's runs wait. Raises NotFound."""
+        return self.database.write(lambda connection: self._pause(connection, kind, name, paused=paused, by=by))
 
-        def mark(connection: Connection) -> Definition:
-            audit.add(connection, by, "pause" if paused else "resume", kind, name)
-            return definitions.pause(connection, kind, name, paused=paused)
-
-        return self.database.write(mark)
+    @staticmethod
+    def _pause(connection: Connection, kind: Kind, name: str, *, paused: bool, by: str) -> Definition:
+        before = definitions.get(connection, kind, name)
+        if (before.paused_at is not None) == paused:
+            return before
+        audit.add(connection, by, "pause" if paused else "resume", kind, name)
+        return definitions.pause(connection, kind, name, paused=paused)
 
     def delete(self, kind: Kind, name: str, *, by: str = "api") -> None:
         """Delete it; its history stays. Raises NotFound, or InUse with the users."""

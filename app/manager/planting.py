@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
 
 from app.definitions.catalogue import Catalogue, ShippedDocument
 from app.definitions.job import parse_job
@@ -16,6 +15,7 @@ from app.definitions.schedule import parse_schedule
 from app.definitions.trigger import parse_trigger
 from app.errors import Fault, Invalid, OpenbellError
 from app.store import calendars, definitions, pools
+from app.store.database import Connection
 
 _log = structlog.get_logger("openbell.planting")
 
@@ -41,11 +41,16 @@ def plant(connection: Connection, catalogue: Catalogue, shipped: ShippedDocument
         return _plant_pool(connection, shipped.document)
     known_pools = [pool["name"] for pool in pools.all_named(connection)]
     document, uses = checked(connection, catalogue, shipped.kind, shipped.document, known_pools)
+    paused = document.pop("paused", False)
     key, name = content_hash(document), document["name"]
     if not definitions.may_plant(connection, shipped.kind, name, key):
         return False
-    definitions.save(connection, shipped.kind, document, key, by=shipped.managed_by, uses=uses, managed_by=shipped.managed_by)
+    saved = definitions.save(
+        connection, shipped.kind, document, key, by=shipped.managed_by, uses=uses, managed_by=shipped.managed_by
+    )
     definitions.mark_shipped(connection, shipped.kind, name, key)
+    if paused and saved.created:
+        definitions.pause(connection, shipped.kind, name, paused=True)
     if shipped.kind == "job":
         pools.resize(connection, pools.job_pool(name), document.get("max_concurrent_runs") or 1)
     return True

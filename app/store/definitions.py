@@ -216,5 +216,5 @@ def delete(connection: Connection, kind: Kind, name: str) -> None:
     if used_by := users(connection, kind, name):
         raise InUse(f"The {kind} {name!r} is used by {', '.join(used_by)}.", hint="Delete those first.")
     key = and_(definitions.c.kind == kind, definitions.c.name == name)
-    connection.execute(update(definitions).where(key).values(deleted_at=clock.now()))
+    connection.execute(update(definitions).where(key).values(deleted_at=clock.now(), paused_at=None))
     transitions.add(connection, [{"subject": kind, "name": name, "to_status": "deleted"}])

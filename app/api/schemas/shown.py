@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ def _day(value: Any) -> Any:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise ValueError("must be a date, as 2026-11-20")
+    raise PydanticCustomError("value_error", "must be a date, as 2026-11-20")
 
 
 DayIn = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
@@ -44,13 +45,13 @@ DayIn = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string",
 
 def _instant(value: datetime) -> datetime:
     if not _FIRST <= value <= _LAST:
-        raise ValueError("must lie between 1970 and 9999")
+        raise PydanticCustomError("value_error", "must lie between 1970 and 9999")
     return value.astimezone(UTC)
 
 
 def _text(value: Any) -> Any:
     if not isinstance(value, str):
-        raise ValueError("must be an instant with its offset, as 2026-11-20T01:00:00Z")
+        raise PydanticCustomError("value_error", "must be an instant with its offset, as 2026-11-20T01:00:00Z")
     return value
 
 
