@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
             await asyncio.to_thread(engine.stop)
             database.close()
 
-    return application.build(manager, lifespan=lifespan, problems=lambda: engine.problems)
+    return application.build(manager, lifespan=lifespan, readiness=lambda: {**manager.readiness(), **engine.checks()})
 
 
 def open_database(settings: Settings) -> Database:
@@ -146,6 +146,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._file.unlink(missing_ok=True)
+        # Whoever waits for a run or reads a stream is answered now, or would be waited for.
+        self.config.app.state.watch.stop()  # type: ignore[union-attr]
         await super().shutdown(sockets)
 
 

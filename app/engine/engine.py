@@ -119,19 +119,17 @@ class Engine:
             self._reaper.stop()
         self._scheduler.shutdown(wait=False)
         self._children.close()
+        # Its children end with it, so that whoever waits for a query's answer is told at once.
+        self._forkserver.stop()
         self.queries.close()
         self._watcher.stop()
-        self._forkserver.stop()
         self._learning.join(timeout=5)
 
-    @property
-    def problems(self) -> list[str]:
-        """Why this process cannot do its work now; nothing when it can."""
-        found = []
-        if self.catalogue is None:
-            found.append("the ops are still being loaded")
-        if self.worker is not None and self.worker.lease.age > self._settings.lease_seconds:
-            found.append(f"the worker's lease was last renewed {self.worker.lease.age:.0f} s ago")
+    def checks(self) -> dict[str, bool]:
+        """What this process needs for its work, and whether it has it."""
+        found = {"ops": self.catalogue is not None}
+        if self.worker is not None:
+            found["lease"] = self.worker.lease.age < self._settings.lease_seconds
         return found
 
 

@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -20,6 +20,7 @@ from app import clock
 from app.definitions.framing import frame
 from app.definitions.messages import LogLine, encode
 from app.errors import Unavailable
+from app.runner.orphans import end_group
 
 BELL_SECONDS = 0.002
 PATIENCE_SECONDS = 0.1
@@ -97,29 +98,43 @@ class Emitter:
             self._send(_message(_cut_line(lines)))
 
     def _send(self, data: bytes) -> None:
-        # The worker is gone when this fails; the channel's reader notices that too, and ends this process.
-        with contextlib.suppress(OSError):
-            try:
-                sent = self._stream.send(data, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                sent = 0
-            if sent < len(data):
+        with _worker_or_nothing():
+            left = memoryview(data)
+            while left := left[self._sent(left) :]:
+                # More than the kernel holds: the worker must read before the rest can go.
+                self._silent = False
                 self._ring()
-                self._stream.sendall(memoryview(data)[sent:])
+                self._room.poll()
         if self._silent:
             self._silent = False
             self._told.set()
 
+    def _sent(self, data: memoryview) -> int:
+        try:
+            return self._stream.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+
     def _ring(self) -> None:
         if not self._silent:
             self._silent = True
-            os.eventfd_write(self._bell, 1)
+            with _worker_or_nothing():
+                os.eventfd_write(self._bell, 1)
 
     def _ring_soon(self) -> None:
         while self._told.wait():
             self._told.clear()
             time.sleep(BELL_SECONDS)
             self.flush()
+
+
+@contextlib.contextmanager
+def _worker_or_nothing() -> Iterator[None]:
+    """The worker is gone, or an op closed our descriptors: nobody will ever hear of this process again."""
+    try:
+        yield
+    except OSError:
+        end_group()
 
 
 def _message(event: Mapping[str, Any]) -> bytes:
