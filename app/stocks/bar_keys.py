@@ -34,9 +34,20 @@ def in_order(table: pa.Table) -> pa.Table:
     return table.take(pa.array(np.argsort(keys, kind="stable")))
 
 
+def first_of_each(table: pa.Table) -> pa.Table:
+    """The rows sorted by key, of equal keys only the first."""
+    table = in_order(table)
+    keys = places(pc.unique(table.column("order_book_id")).to_pylist(), table) * _WIDTH + days(table)
+    return table.filter(pa.array(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]))
+
+
 def among(rows: pa.Table, keys: pa.Table) -> pa.Array:
     """Which rows have one of the keys."""
+    if not len(rows) or not len(keys):
+        return pa.array(np.zeros(len(rows), dtype=bool))
     ids = pc.unique(keys.column("order_book_id")).to_pylist()
+    wanted = np.sort(places(ids, keys) * _WIDTH + days(keys))
     place = places(ids, rows)
-    wanted = places(ids, keys) * _WIDTH + days(keys)
-    return pa.array(np.isin(place * _WIDTH + days(rows), wanted) & (place >= 0))
+    own = place * _WIDTH + days(rows)
+    at = np.minimum(np.searchsorted(wanted, own), len(wanted) - 1)
+    return pa.array((wanted[at] == own) & (place >= 0))

@@ -129,7 +129,7 @@ class Intake:
         start = span.start - _REPORTS_BEFORE if span.new else span.start
         table = self._table(self.source.fundamentals(span.ids, start, span.end))
         if table is not None:
-            self.context.lake.stage("fundamentals", table)
+            self.context.lake.stage("fundamentals", bar_keys.first_of_each(table))
 
     def _table(self, answer: Answer) -> Any:
         if isinstance(answer, Unavailable):

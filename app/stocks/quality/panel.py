@@ -115,8 +115,8 @@ class Panel:
     @cached_property
     def listing(self) -> Ints:
         """The day of each row's listing; where unknown, that of the instrument's first row if the panel has earlier days."""
-        known = [self.listed.get(one) for one in self.ids]
-        days = np.array([UNKNOWN if one is None else calendar.day_numbers([one])[0] for one in known], dtype=np.int64)
+        # date.min lies before 1970 and stands for unknown.
+        days = np.maximum(calendar.day_numbers([self.listed.get(one, date.min) for one in self.ids]), UNKNOWN)
         own = days[self.code]
         first = self.day[self.begin]
         return np.where(own != UNKNOWN, own, np.where(first > self.day.min(initial=first.max(initial=0)), first, UNKNOWN))

@@ -10,7 +10,8 @@ from app.stocks.sources.simulated.universe import Universe
 from app.stocks.sources.simulated.walk import LOWEST, walk
 
 # Annual report, first quarter, half year, third quarter: first day of the year on which it may be announced, and for how many.
-_SEASONS = np.array([[74, 26], [101, 19], [221, 22], [287, 17]])
+# Between the first two lies more than a holiday, or both could become known on one session.
+_SEASONS = np.array([[74, 22], [104, 16], [221, 22], [287, 17]])
 
 
 def table(universe: Universe, days: Ints, anchor: int, first: int, last: int, source: str) -> pa.Table:
