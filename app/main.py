@@ -124,8 +124,12 @@ def _first_run(manager: PipelineManager) -> None:
     with manager.database.read() as connection:
         if runs.page(connection, runs.Filter(), None, 1):
             return
-    run, _ = manager.enqueue(FIRST_JOB, RunRequest(note="first run"), by="service")
-    _log.info("first run enqueued", job=FIRST_JOB, run=run["id"])
+    try:
+        run, _ = manager.enqueue(FIRST_JOB, RunRequest(note="first run"), by="service")
+    except OpenbellError as error:
+        _log.error("no first run", job=FIRST_JOB, error=str(error))
+    else:
+        _log.info("first run enqueued", job=FIRST_JOB, run=run["id"])
 
 
 class _Server(uvicorn.Server):

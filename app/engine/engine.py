@@ -83,7 +83,11 @@ class Engine:
             _log.error("op module is broken", module=broken.module, error=broken.error)
         digest = self._database.write(lambda connection: catalogue.save(connection, found))
         self.catalogue = found
-        learned(found)
+        try:
+            learned(found)
+        except Exception:
+            # What was already there can still be run; a start must not hang on what it brings along.
+            _log.exception("what the op modules bring along was not planted")
         self._reveal()
         if self.worker is not None:
             self.worker.serve(found, digest)
