@@ -74,7 +74,7 @@ class Sink:
 
     def finish(self) -> FileFacts:
         """Put the file in its place, durable and read-only, and say what it is. A like one that is there already stays."""
-        if self._waiting:
+        if self._waiting_rows:
             self._write(pa.concat_tables(self._waiting))
         self._writer.close()
         digest = self._hash.hexdigest()[:_HASH_DIGITS]
@@ -100,7 +100,7 @@ class Sink:
         table = plain(self._spec, table).combine_chunks()
         for field in self._spec.arrow:
             _feed(self._hash, table.column(field.name))
-        if (name := self._spec.date_column) and len(table):
+        if name := self._spec.date_column:
             days = table.column(name).cast(pa.int32()).drop_null().to_numpy()
             self._days += [int(days.min()), int(days.max())] if len(days) else []
         self._rows += len(table)

@@ -26,12 +26,15 @@ _LATEST = """(SELECT order_book_id,
 def build(path: Path, lake: Path, state: SnapshotState) -> None:
     """Write the file. Its views name the lake's files by absolute path, since DuckDB knows no other that holds everywhere."""
     with duckdb.connect(str(path), config={"threads": 1}) as connection:
+        # One transaction: hundreds of commits would each wait for the disk.
+        connection.execute("BEGIN")
         for spec in dictionary.DATASETS.values():
             known = state["datasets"].get(spec.name)
             paths = [str(lake / file["path"]) for file in known["files"]] if known else []
             _dataset(connection, spec, paths)
         _adjusted(connection)
         _metadata(connection, state)
+        connection.execute("COMMIT")
 
 
 def _dataset(connection: Any, spec: Spec, paths: list[str]) -> None:
