@@ -107,7 +107,7 @@ def as_dict(rows: pa.Table) -> dict[tuple[str, date], float | None]:
 
 
 @given(contents, contents)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_upsert_is_what_a_dict_does_and_difference_undoes_into_it(
     old: dict[tuple[str, date], float | None], new: dict[tuple[str, date], float | None]
 ) -> None:

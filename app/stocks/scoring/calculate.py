@@ -78,8 +78,9 @@ class _Scoring:
             # In a copy of the context: the step that stages is known by it.
             scored = [pool.submit(copy_context().run, self._score, month) for month in due]
             rows = [month.result() for month in scored]
-        if not self._narrowed:
-            self._lake.note("scores", made_from={"version": VERSION, "months": stamps})
+        # A month that was scored in part is neither what it was nor what it should be: it stays due.
+        known = {name: stamp for name, stamp in made["months"].items() if name not in due} if self._narrowed else stamps
+        self._lake.note("scores", made_from={"version": VERSION, "months": known})
         self._lake.carry_notes("indicators", "scores")
         return Result(sum(rows), len(due))
 
