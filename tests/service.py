@@ -34,6 +34,7 @@ class RunningService:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         self.environment |= {PREFIX + name.upper(): str(value) for name, value in given.items()}
         self._process: subprocess.Popen[bytes] | None = None
+        self.http = httpx2.Client()
 
     def start(self, *, ready: bool = True) -> "RunningService":
         """Start it and wait until it answers; with `ready` until it can do its work."""
@@ -51,6 +52,7 @@ class RunningService:
         key_file = self.data_dir / "admin.key"
         key = self.environment.get(f"{PREFIX}ADMIN_KEY") or key_file.read_text().strip()
         headers = {"Authorization": f"Bearer {key}"}
+        self.http.close()
         self.http = httpx2.Client(base_url=self.address, headers=headers, timeout=90, trust_env=False)
         path = "/readyz" if ready else "/healthz"
         self._until(lambda: self._answers(path), f"{path} did not answer 200")
@@ -97,7 +99,7 @@ class RunningService:
 
     def end_if_running(self) -> None:
         """For the end of the tests: whatever state it is in."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self.stop()
 
     def _announced(self) -> bool:
@@ -118,8 +120,8 @@ class RunningService:
         while not fact():
             ended = self._process.poll() is not None
             if ended or time.monotonic() > deadline:
-                self._process.kill()
-                what = f"it ended with {self._process.wait()}" if ended else otherwise
+                what = f"it ended with {self._process.returncode}" if ended else otherwise
+                self.kill()
                 raise AssertionError(f"the service did not start: {what}\n{self._log_tail()}")
             time.sleep(0.01)
 

