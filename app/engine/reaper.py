@@ -3,13 +3,14 @@
 import socket
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 from filelock import FileLock, Timeout
 
 from app import clock
-from app.store import claims, workers
+from app.store import catalogue, claims, workers
 from app.store.database import Database
 
 _log = structlog.get_logger("openbell.reaper")
@@ -61,7 +62,20 @@ class Reaper:
                 rescued += self._rescue(row["id"], "its process ended")
             elif row["id"] in expired:
                 rescued += self._rescue(row["id"], "its lease expired")
+        self._end_unknown()
         return rescued
+
+    def _end_unknown(self) -> None:
+        """End what nobody can execute: once every living worker has said what it has."""
+        with self._database.read() as connection:
+            living = workers.registered(connection)
+            if not living or any(row["catalogue"] is None for row in living):
+                return
+            found = [catalogue.load(connection, row["catalogue"]) for row in living]
+        known = {name for one in found for name in one.by_name}
+        before = clock.now() - timedelta(seconds=self._seconds)
+        for run in self._database.write(lambda connection: claims.fail_unknown(connection, known, before)):
+            _log.error("run ended: nobody has its op", run=run)
 
     def _rescue(self, worker: str, how: str) -> list[str]:
         rescued = self._database.write(lambda connection: claims.rescue(connection, worker, how))

@@ -18,7 +18,7 @@ from app.manager.planting import checked
 from app.manager.queries import Queries
 from app.manager.retrying import retry
 from app.settings import Settings
-from app.store import audit, catalogue, definitions, idempotency, insights, pools, runs, views, workers
+from app.store import audit, catalogue, claims, definitions, idempotency, insights, pools, runs, views, workers
 from app.store.changes import run_topic
 from app.store.database import Connection, Database
 from app.store.definitions import Definition, Kind, Saved
@@ -222,7 +222,7 @@ class PipelineManager(Data, Operation, People):
             before = runs.status(connection, run_id)
             if before.is_final:
                 raise Conflict(f"Run {run_id} has ended already: it is {before}.")
-            runs.request_cancel(connection, run_id)
+            claims.request_cancel(connection, run_id)
             audit.add(connection, by, "cancel", "run", run_id)
             return views.run_view(connection, run_id)
 

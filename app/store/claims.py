@@ -1,6 +1,6 @@
 """The guarded core: who may execute a run, and how its execution ends. Every write carries the fence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, f
 from sqlalchemy import text as sql
 
 from app import clock
+from app.errors import NotFound
 from app.store import pools, transitions
-from app.store.changes import run_topic
+from app.store.changes import cancel_topic, run_topic
 from app.store.columns import Instant
 from app.store.database import touch
 from app.store.fence import HOLDS, Fence, guard
@@ -50,6 +51,12 @@ FIRST_DUE = (
 )
 """A job's first due run that no other claimer looks at, kept from them until the commit."""
 
+# Locked, so that whoever declares the worker dead waits for this claim and then takes its run over too.
+_ALIVE = (
+    select(workers.c.id)
+    .where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None))
+    .with_for_update(read=True, key_share=True)
+)
 _BEGIN = (
     update(runs)
     .where(runs.c.id == bindparam("run"), runs.c.status == RunStatus.queued)
@@ -77,10 +84,14 @@ _END = (
 def claim(connection: Connection, worker: str, code_versions: Mapping[str, str]) -> Fence | None:
     """Take the first due run whose limits have room and whose ops this worker has; None when there is none.
 
+    A worker that was declared dead gets nothing.
+
     Walks the jobs with a free slot and takes each one's first due run from the index, so that neither a long queue nor a
     blocked job makes a claim slow.
     """
     now = clock.now()
+    if connection.execute(_ALIVE, {"by": worker}).first() is None:
+        return None
     for job in connection.execute(JOBS_WITH_WORK, {"now": now}).scalars():
         run = connection.execute(FIRST_DUE, {"of_job": job, "now": now}).mappings().first()
         if run is None or not run["code_versions"].keys() <= code_versions.keys():
@@ -187,10 +198,52 @@ def _fail_interrupted(connection: Connection, fence: Fence) -> None:
     connection.execute(update(steps).where(lost).values(status=StepStatus.failed, finished_at=clock.now()))
 
 
-def unclaimable(connection: Connection, known: set[str], limit: int = 100) -> list[str]:
-    """Queued runs with an op that no worker has."""
-    query = select(runs.c.id, runs.c.code_versions).where(runs.c.status == RunStatus.queued).order_by(runs.c.id).limit(limit)
-    return [row.id for row in connection.execute(query) if not row.code_versions.keys() <= known]
+def fail_unknown(connection: Connection, known: Collection[str], before: datetime) -> list[str]:
+    """End runs that have waited since before that instant for an op that no worker has; answers their ids."""
+    query = select(runs.c.id, runs.c.job, runs.c.code_versions).where(
+        runs.c.status == RunStatus.queued, runs.c.queued_at < before, runs.c.due_at < before
+    )
+    ended = []
+    for run in connection.execute(query.order_by(runs.c.id).limit(_LOOKED_AT).with_for_update(skip_locked=True)):
+        if missing := sorted(run.code_versions.keys() - known):
+            sentence = f"No worker has the op {missing[0]!r}: its module is gone or broken."
+            _end_queued(connection, run.id, run.job, RunStatus.failed, Reason.unknown_op, sentence)
+            ended.append(run.id)
+    return ended
+
+
+def _end_queued(
+    connection: Connection, run_id: str, job: str, status: RunStatus, reason: Reason, sentence: str | None = None
+) -> None:
+    now = clock.now()
+    error = {"type": reason.value, "message": sentence} if sentence else None
+    values = {"status": status, "reason": reason, "error": error, "finished_at": now}
+    connection.execute(update(runs).where(runs.c.id == run_id, runs.c.status == RunStatus.queued).values(values))
+    open_steps = and_(steps.c.run_id == run_id, steps.c.status == StepStatus.pending)
+    connection.execute(update(steps).where(open_steps).values(status=StepStatus.cancelled, finished_at=now))
+    row = {"subject": "run", "name": run_id, "job": job, "from_status": RunStatus.queued, "to_status": status, "reason": reason}
+    transitions.add(connection, [row])
+    touch(connection, run_topic(run_id))
+
+
+def request_cancel(connection: Connection, run_id: str) -> RunStatus:
+    """Mark the run as asked to stop; a queued one is cancelled at once. Answers its status now. Raises NotFound.
+
+    A final run stays what it is: the ending is what happened.
+    """
+    row = connection.execute(select(runs.c.status, runs.c.job).where(runs.c.id == run_id).with_for_update()).first()
+    if row is None:
+        raise NotFound(f"There is no run {run_id!r}.")
+    current = RunStatus(row.status)
+    if current.is_final:
+        return current
+    marked = update(runs).where(runs.c.id == run_id, runs.c.cancel_requested_at.is_(None))
+    connection.execute(marked.values(cancel_requested_at=clock.now()))
+    touch(connection, run_topic(run_id), cancel_topic(run_id))
+    if current is RunStatus.running:
+        return current
+    _end_queued(connection, run_id, row.job, RunStatus.cancelled, Reason.cancelled)
+    return RunStatus.cancelled
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:

@@ -23,8 +23,9 @@ READERS = 20
 CHANNEL = "openbell"
 """PostgreSQL's notification channel: sent within each writing transaction, heard by the other processes."""
 _TRIES = 3
-_SERIALISATION = ("40001", "40P01")
-"""PostgreSQL's serialization_failure and deadlock_detected: the whole transaction is tried again."""
+_CONFLICTS = ("40001", "40P01", "23505")
+"""PostgreSQL's serialization_failure, deadlock_detected and unique_violation: another was first. The whole transaction is
+tried again, and then sees what that one did."""
 
 
 class Database:
@@ -56,7 +57,7 @@ class Database:
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run the work in a transaction and answer its result after the commit.
 
-        The work may run more than once (PostgreSQL, after a serialisation failure), so it must do nothing but SQL.
+        The work may run more than once (PostgreSQL, after a conflict with another), so it must do nothing but SQL.
         """
         if self._lane is not None:
             return self._lane.write(work)  # type: ignore[no-any-return]
@@ -64,7 +65,7 @@ class Database:
             try:
                 return self._own_transaction(work)
             except DBAPIError as error:
-                if not left or getattr(error.orig, "sqlstate", None) not in _SERIALISATION:
+                if not left or getattr(error.orig, "sqlstate", None) not in _CONFLICTS:
                     raise
         raise AssertionError("unreachable")
 

@@ -147,6 +147,7 @@ def save(
 ) -> Saved:
     """Store the document: a new name, or a new version unless it is the same. Raises AlreadyExists if `create_only`."""
     name = str(document["name"])
+    _lock(connection, kind, name)
     known = find(connection, kind, name)
     if known and known.hash == document_hash:
         return Saved(known, created=False, changed=False)
@@ -165,6 +166,12 @@ def save(
     )
     transitions.add(connection, [{"subject": kind, "name": name, "to_status": f"version {version}", "worker": by}])
     return Saved(get(connection, kind, name), created=known is None, changed=True)
+
+
+def _lock(connection: Connection, kind: Kind, name: str) -> None:
+    """Whoever else saves under this name waits for the commit: two must not make the same version."""
+    row = select(definitions.c.name).where(definitions.c.kind == kind, definitions.c.name == name)
+    connection.execute(row.with_for_update())
 
 
 def _next_version(connection: Connection, kind: Kind, name: str) -> int:

@@ -51,7 +51,9 @@ def _claim(connection: Connection, scope: str, key: str, body_hash: str) -> bool
     """Take the key; False when it is taken. The row comes before the work, so a second request waits here."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {"scope": scope, "key": key, "body_hash": body_hash, "answer": {}, "created_at": clock.now()}
-    return bool(connection.execute(insert(idempotency).values(row).on_conflict_do_nothing()).rowcount)
+    # By what it returns: psycopg counts no rows of such an insert.
+    taken = insert(idempotency).values(row).on_conflict_do_nothing().returning(idempotency.c.key)
+    return connection.execute(taken).first() is not None
 
 
 def prune(connection: Connection) -> int:

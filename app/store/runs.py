@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, insert, select
 from uuid_utils import uuid7
 
 from app import clock
 from app.errors import NotFound
 from app.store import transitions
-from app.store.changes import QUEUE, cancel_topic, run_topic
+from app.store.changes import QUEUE, run_topic
 from app.store.database import touch
 from app.store.status import PRIORITY_SECONDS, RunStatus, StepStatus
 from app.store.tables import run_tags, runs, step_attempts, steps
@@ -182,41 +182,3 @@ def attempts_of(connection: Connection, run_id: str) -> Sequence[RowMapping]:
     """Every try of the run's steps, first tries first."""
     query = select(step_attempts).where(step_attempts.c.run_id == run_id).order_by(step_attempts.c.attempt)
     return connection.execute(query).mappings().all()
-
-
-def request_cancel(connection: Connection, run_id: str) -> RunStatus:
-    """Mark the run as asked to stop; a queued one is cancelled at once. Answers its status now. Raises NotFound.
-
-    A final run stays what it is: the ending is what happened.
-    """
-    now = clock.now()
-    row = connection.execute(select(runs).where(runs.c.id == run_id).with_for_update()).mappings().first()
-    if row is None:
-        raise NotFound(f"There is no run {run_id!r}.")
-    current = RunStatus(row["status"])
-    if current.is_final:
-        return current
-    marked = update(runs).where(runs.c.id == run_id, runs.c.cancel_requested_at.is_(None))
-    connection.execute(marked.values(cancel_requested_at=now))
-    touch(connection, run_topic(run_id), cancel_topic(run_id))
-    if current is RunStatus.running:
-        return current
-    cancel_queued(connection, run_id, row["job"], now)
-    return RunStatus.cancelled
-
-
-def cancel_queued(connection: Connection, run_id: str, job: str, now: datetime) -> None:
-    """End a queued run that nobody claimed."""
-    connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id, runs.c.status == RunStatus.queued)
-        .values(status=RunStatus.cancelled, reason="cancelled", finished_at=now)
-    )
-    unfinished = (StepStatus.pending, StepStatus.running)
-    connection.execute(
-        update(steps)
-        .where(steps.c.run_id == run_id, steps.c.status.in_(unfinished))
-        .values(status=StepStatus.cancelled, finished_at=now)
-    )
-    row = {"subject": "run", "name": run_id, "job": job, "from_status": RunStatus.queued, "to_status": RunStatus.cancelled}
-    transitions.add(connection, [row])

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from app.store import claims, definitions, pools, runs
+from app.store import claims, definitions, pools, runs, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.migrate import upgrade
@@ -56,8 +57,19 @@ def enqueue(database: Database, **changes: Any) -> str:
     return database.write(lambda connection: runs.enqueue(connection, new_run(**changes))).id
 
 
+def register(connection: Connection, worker: str, lease: timedelta = timedelta(hours=1)) -> None:
+    workers.register(connection, worker, host="h", pid=1, roles=["worker"], slots=1, version="0", lease=lease)
+
+
 def claim(database: Database, worker: str = "w", ops: dict[str, str] = OPS) -> Fence | None:
-    return database.write(lambda connection: claims.claim(connection, worker, ops))
+    """Claim as that worker, which is registered when it is new."""
+
+    def work(connection: Connection) -> Fence | None:
+        if worker not in {row["id"] for row in workers.registered(connection)}:
+            register(connection, worker)
+        return claims.claim(connection, worker, ops)
+
+    return database.write(work)
 
 
 def row(database: Database, run_id: str) -> Any:

@@ -13,7 +13,7 @@ from app.store import claims, definitions, endings, pools, runs, steps, workers
 from app.store.database import Database
 from app.store.fence import Fence, guard
 from app.store.status import CRASH_LIMIT, Reason, RunStatus
-from tests.store.conftest import began, claim, enqueue, failed, free_slots, make_job, row, skipped, succeeded
+from tests.store.conftest import OPS, began, claim, enqueue, failed, free_slots, make_job, row, skipped, succeeded
 
 
 def settle(database: Database, fence: Fence, *events: object) -> RunStatus:
@@ -100,11 +100,22 @@ def test_a_future_due_time_is_waited_for(database: Database, job: str) -> None:
 def test_only_a_worker_that_has_the_ops_claims(database: Database, job: str) -> None:
     run_id = enqueue(database, code_versions={"noop": "1", "rare": "7"}, nodes=[("a", "noop"), ("b", "rare")])
     assert claim(database, ops={"noop": "1"}) is None
-    with database.read() as connection:
-        assert claims.unclaimable(connection, {"noop"}) == [run_id]
+    later = clock.now() + timedelta(seconds=1)
+    assert database.write(lambda connection: claims.fail_unknown(connection, {"noop", "rare"}, later)) == []
     fence = claim(database, ops={"noop": "2", "rare": "8", "more": "1"})
     assert fence is not None
     assert row(database, run_id)["code_versions"] == {"noop": "2", "rare": "8"}
+
+
+def test_a_run_whose_op_nobody_has_any_more_ends(database: Database, job: str) -> None:
+    gone = enqueue(database, code_versions={"rare": "7"})
+    fine = enqueue(database)
+    now = clock.now()
+    assert database.write(lambda connection: claims.fail_unknown(connection, {"noop"}, now - timedelta(seconds=60))) == []
+    assert database.write(lambda connection: claims.fail_unknown(connection, {"noop"}, now + timedelta(seconds=1))) == [gone]
+    assert (row(database, gone)["status"], row(database, gone)["reason"]) == ("failed", "unknown_op")
+    assert "'rare'" in row(database, gone)["error"]["message"]
+    assert row(database, fine)["status"] == "queued"
 
 
 def test_a_paused_job_is_not_claimed_until_resumed(database: Database, job: str) -> None:
@@ -208,11 +219,6 @@ def test_the_third_lost_process_ends_the_run(database: Database, job: str) -> No
 
 def test_a_dead_workers_runs_go_back_once(database: Database, job: str) -> None:
     run_id = enqueue(database)
-    database.write(
-        lambda connection: workers.register(
-            connection, "w", host="h", pid=1, roles=["worker"], slots=1, version="0", lease=timedelta(seconds=-1)
-        )
-    )
     fence = claim(database)
     assert fence is not None
     database.write(lambda connection: steps.record(connection, fence, [began("a")]))
@@ -225,11 +231,12 @@ def test_a_dead_workers_runs_go_back_once(database: Database, job: str) -> None:
     with database.read() as connection:
         assert not workers.any_alive(connection)
     assert not database.write(lambda connection: workers.renew(connection, "w", timedelta(seconds=30)))
+    assert database.write(lambda connection: claims.claim(connection, "w", OPS)) is None
 
 
 def test_a_queued_run_is_cancelled_at_once(database: Database, job: str) -> None:
     run_id = enqueue(database)
-    assert database.write(lambda connection: runs.request_cancel(connection, run_id)) == "cancelled"
+    assert database.write(lambda connection: claims.request_cancel(connection, run_id)) == "cancelled"
     assert claim(database) is None
     with database.read() as connection:
         assert {step["status"] for step in runs.steps_of(connection, [run_id])} == {"cancelled"}
@@ -240,7 +247,7 @@ def test_a_running_run_is_marked_and_its_ending_is_what_happened(database: Datab
         run_id = enqueue(database)
         fence = claim(database)
         assert fence is not None
-        assert database.write(lambda connection, run_id=run_id: runs.request_cancel(connection, run_id)) == "running"
+        assert database.write(lambda connection, run_id=run_id: claims.request_cancel(connection, run_id)) == "running"
         assert row(database, run_id)["cancel_requested_at"] is not None
         assert settle(database, fence, *events) == ending
         assert row(database, run_id)["status"] == ending
@@ -251,7 +258,7 @@ def test_a_released_run_that_was_asked_to_stop_is_cancelled(database: Database, 
     run_id = enqueue(database)
     fence = claim(database)
     assert fence is not None
-    database.write(lambda connection: runs.request_cancel(connection, run_id))
+    database.write(lambda connection: claims.request_cancel(connection, run_id))
     assert (
         database.write(lambda connection: claims.release(connection, fence, guard(connection, fence), clock.now())) == "cancelled"
     )
