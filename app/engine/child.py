@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 import os
 import select
 import signal
@@ -21,6 +22,8 @@ _CHUNK = 256 * 1024
 _CHUNKS = 8
 """How much of a stream is read at most in one go, so that a flood does not keep its reader from all else."""
 
+# An op that keeps the interpreter's lock keeps its process from ringing; what that told before is then found by looking.
+_LOOK_SECONDS = 1.0
 _KILL_SECONDS = 5
 _END_SECONDS = 1
 
@@ -35,6 +38,9 @@ class ExitFacts(NamedTuple):
     code: int | None
     signal: int | None
     sentence: str
+
+
+_TAKEN_ALONG = ExitFacts(None, signal.SIGKILL, "its forkserver ended and took it along")
 
 
 class Received(NamedTuple):
@@ -63,6 +69,7 @@ class Child:
         self._unframer = Unframer()
         self._before_binary: Any = None
         self._lines = Lines()
+        self._said: list[str] = []
         self._killed = False
         self._closed = False
         for descriptor in (stream.fileno(), output, status):
@@ -74,17 +81,23 @@ class Child:
     def start(cls, forkserver: ForkServer, timeout: float) -> Self:
         """A fresh run process, ready. Raises Unavailable while op modules are imported, ChildLost when it ended at once."""
         deadline = time.monotonic() + timeout
-        child = cls(*forkserver.fork(timeout))
-        said: list[str] = []
         while True:
-            received = child.receive(max(deadline - time.monotonic(), 0))
-            said += received.output
-            if any(event["type"] == "ready" for event in received.events):
+            child = cls(*forkserver.fork(max(deadline - time.monotonic(), 0)))
+            if child._is_ready(deadline):
                 return child
+            lost = child.kill()
+            child.close()
+            if lost != _TAKEN_ALONG:
+                raise ChildLost("\n".join([f"a fresh run process did not become ready: {lost.sentence}", *child._said]))
+
+    def _is_ready(self, deadline: float) -> bool:
+        while True:
+            received = self.receive(max(deadline - time.monotonic(), 0))
+            self._said += received.output
+            if any(event["type"] == "ready" for event in received.events):
+                return True
             if received.exit is not None or time.monotonic() >= deadline:
-                sentence = child.kill().sentence
-                child.close()
-                raise ChildLost("\n".join([f"a fresh run process did not become ready: {sentence}", *said[-30:]]))
+                return False
 
     def send(self, message: Any) -> None:
         """Send a message, without waiting for a process that does not listen. Raises ChildLost when it is gone."""
@@ -102,11 +115,12 @@ class Child:
 
         Its end is its exit status: a process that it started and that holds its pipes does not delay it. `wake` is not read.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         while True:
-            ready = self._wait(deadline, wake)
+            left = max(deadline - time.monotonic(), 0)
+            ready = self._wait(min(left, _LOOK_SECONDS), wake)
             received = self._take(ready, woken=wake in ready)
-            if any(received) or not ready or (deadline is not None and time.monotonic() >= deadline):
+            if any(received) or left == 0:
                 return received
 
     def terminate(self) -> None:
@@ -154,7 +168,7 @@ class Child:
         """Bytes that the process and all that it started hold: private ones, and their share of shared ones (PSS)."""
         return sum(_proportional_bytes(pid) for pid in _members(self.pid))
 
-    def _wait(self, deadline: float | None, wake: int | None) -> set[int]:
+    def _wait(self, seconds: float, wake: int | None) -> set[int]:
         if self.exit is not None:
             return {self._status}
         # Not for what is to be read: the bell is rung for that. A hang-up is always told.
@@ -162,8 +176,7 @@ class Child:
         if wake is not None:
             self._poll.register(wake, select.POLLIN)
         try:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
-            return {descriptor for descriptor, _ in self._poll.poll(left)}
+            return {descriptor for descriptor, _ in self._poll.poll(seconds * 1000)}
         finally:
             if wake is not None:
                 self._poll.unregister(wake)
@@ -179,7 +192,7 @@ class Child:
             exit_facts = self.exit
         gone = exit_facts is not None
         # Events first: what was printed before an event was told is then among the output that goes with it.
-        events = self._read_events(everything=gone) if gone or not ready.isdisjoint({self._bell, stream}) else []
+        events = self._read_events(everything=gone) if gone or not ready or ready & {self._bell, stream} else []
         output = self._read_output(everything=gone) if gone or events or self._output in ready else []
         return Received(events, output, exit_facts, woken)
 
@@ -211,7 +224,7 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if self.pid:
                     os.killpg(self.pid, signal.SIGKILL)
-            self.exit = ExitFacts(None, signal.SIGKILL, "its forkserver ended and took it along")
+            self.exit = _TAKEN_ALONG
 
     def _read_events(self, *, everything: bool) -> list[Event]:
         with contextlib.suppress(BlockingIOError):

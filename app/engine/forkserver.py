@@ -137,6 +137,8 @@ class ForkServer:
         theirs.close()
         with self._changed:
             self._process, self._control, self._preloaded = process, ours, False
+            if self._stopping.is_set():
+                ours.shutdown(socket.SHUT_RDWR)
         return ours, process
 
     def _listen(self, control: socket.socket) -> str | None:
@@ -162,10 +164,11 @@ class ForkServer:
 
     def _end(self, control: socket.socket, process: subprocess.Popen[bytes]) -> None:
         with self._changed:
-            self._control, self._preloaded = None, False
+            had_children, self._control, self._preloaded = self._preloaded, None, False
         control.close()
         try:
-            process.wait(_STOP_SECONDS)
+            # It ends its children first; one that is at its imports has none, and may hang.
+            process.wait(_STOP_SECONDS if had_children else 0)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -73,7 +73,7 @@ class QueryChild:
         if not self._lock.acquire(timeout=timeout):
             raise Unavailable(f"{subject} waited for longer than {timeout:g} s for others before it.")
         try:
-            answer = self._until(self._told(message, deadline), kind, deadline)
+            answer = self._told(message, kind, deadline)
         except ChildLost as lost:
             self._replace()
             raise Unavailable(f"{subject} has no answer: {lost}.") from None
@@ -87,19 +87,18 @@ class QueryChild:
             raise _raised(error)
         return answer
 
-    def _told(self, message: dict[str, Any], deadline: float) -> Child:
-        """The process, with the message sent: the one at hand, or a fresh one where that has ended meanwhile."""
+    def _told(self, message: dict[str, Any], kind: str, deadline: float) -> Any:
         if self._child is not None:
             try:
-                self._child.send(message)
-                return self._child
+                return self._until(self._child, message, kind, deadline)
             except ChildLost:
+                # It may have ended while nobody asked, and a question may be asked twice.
                 self._replace()
         self._child = Child.start(self._forkserver, deadline - time.monotonic())
-        self._child.send(message)
-        return self._child
+        return self._until(self._child, message, kind, deadline)
 
-    def _until(self, child: Child, kind: str, deadline: float) -> Any:
+    def _until(self, child: Child, message: dict[str, Any], kind: str, deadline: float) -> Any:
+        child.send(message)
         while True:
             received = child.receive(max(deadline - time.monotonic(), 0))
             for event in received.events:

@@ -13,7 +13,7 @@ from app.runner.channel import Channel, Work
 from app.runner.emitter import Emitter
 from app.runner.logs import Journal
 from app.runner.loop import Loop
-from app.runner.orphans import end_with_parent
+from app.runner.orphans import adopt, end_with_parent
 from app.runner.run import Run
 from app.settings import Settings
 
@@ -60,6 +60,7 @@ def _stand_alone(forkserver: int) -> None:
     with contextlib.suppress(PermissionError):
         os.setpgid(0, 0)
     end_with_parent(forkserver)
+    adopt()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from app.definitions.framing import STATUS
 from app.runner import child
-from app.runner.orphans import end_with_parent
+from app.runner.orphans import adopt, end_group, end_with_parent, outlive_parent, own_children
 from app.runner.preload import preload
 from app.settings import Settings
 
@@ -27,6 +27,7 @@ def main(control: int, worker: int, blocked: dict[str, str]) -> None:
     Each op module's name is a line to the worker before its import; an empty line says that all are imported. `blocked`:
     modules that are not imported, and why.
     """
+    # An import may hang, and then nobody here would hear of the worker's end.
     end_with_parent(worker)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The worker put into the environment what a child may know; a .env file would say more.
@@ -34,7 +35,11 @@ def main(control: int, worker: int, blocked: dict[str, str]) -> None:
     with socket.socket(fileno=control) as requests:
         preload(settings.modules, blocked, announce=lambda module: requests.sendall(f"{module}\n".encode()))
         requests.sendall(b"\n")
-        _Forks(requests, settings).serve()
+        outlive_parent()
+        adopt()
+        forks = _Forks(requests, settings)
+        forks.serve()
+        forks.end()
 
 
 class _Forks:
@@ -48,6 +53,7 @@ class _Forks:
             end.setblocking(False)
 
     def serve(self) -> None:
+        """Fork on request until the worker is gone."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._requests, selectors.EVENT_READ)
@@ -58,9 +64,16 @@ class _Forks:
                 self._ended.recv(4096)
                 self._reap()
             if self._requests in ready and not self._answer():
-                break
+                return
+
+    def end(self) -> None:
+        """Kill every child and what it had started, to the last one that is adopted from them."""
         for pid in self._status:
-            _end_group(pid)
+            end_group(pid)
+        while children := own_children():
+            for pid in children:
+                _end(pid)
+            os.waitpid(-1, 0)
 
     def _answer(self) -> bool:
         request, descriptors, _, _ = socket.recv_fds(self._requests, 1, 4)
@@ -72,7 +85,8 @@ class _Forks:
         if pid == 0:
             self._become_child(descriptors, status, forkserver)
         # Also here, or the worker could end the group before the child has made it.
-        _make_group(pid)
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpgid(pid, pid)
         self._status[pid] = status
         _tell(status, pid)
         for descriptor in descriptors:
@@ -98,23 +112,30 @@ class _Forks:
 
     def _reap(self) -> None:
         # Looked at first and reaped last: until then its id names this group and no other, so what it left can be ended.
-        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) if self._status else None) is not None:
-            _end_group(ended.si_pid)
-            _, code = os.waitpid(ended.si_pid, 0)
-            status = self._status.pop(ended.si_pid, None)
-            if status is not None:
+        while (ended := _look()) is not None:
+            if ended in self._status:
+                end_group(ended)
+            _, code = os.waitpid(ended, 0)
+            if (status := self._status.pop(ended, None)) is not None:
                 _tell(status, os.waitstatus_to_exitcode(code))
                 os.close(status)
+        # Adopted when a run process ended: a daemon of an op, out of its group.
+        for pid in own_children():
+            if pid not in self._status:
+                _end(pid)
 
 
-def _make_group(pid: int) -> None:
-    with contextlib.suppress(PermissionError, ProcessLookupError):
-        os.setpgid(pid, pid)
+def _look() -> int | None:
+    try:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return ended.si_pid if ended else None
 
 
-def _end_group(pid: int) -> None:
-    with contextlib.suppress(PermissionError, ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _tell(status: int, number: int) -> None:

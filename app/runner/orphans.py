@@ -1,26 +1,50 @@
-"""No process outlives the one that wanted it, whatever ends that one."""
+"""No process outlives the one that wanted it, whatever ends that one. Linux has the means; elsewhere `end_group` alone serves."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def end_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that forked it ends (Linux); `parent` is that process's id.
+    """Have the kernel kill this process when the thread that forked it ends; `parent` is that process's id.
 
     The kernel forgets the wish at a fork, so every process makes it for itself.
     """
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent may have ended before the wish was made; then nothing would come any more.
     if os.getppid() != parent:
         os._exit(1)
 
 
-def end_group() -> None:
-    """Kill this process and everything it started."""
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+def outlive_parent() -> None:
+    """Take that wish back: for who hears of the parent's end otherwise, and has others to end before itself."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
+def adopt() -> None:
+    """Become the parent of whatever this process's descendants leave behind, so that a daemon does not get away."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def own_children() -> list[int]:
+    """The process ids of this process's children, adopted ones too."""
+    with contextlib.suppress(OSError):
+        return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
+    return []
+
+
+def end_group(leader: int = 0) -> None:
+    """Kill a process group, by default this process's own: itself and what it started."""
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.killpg(leader or os.getpgid(0), signal.SIGKILL)
+
+
+def _prctl(option: int, argument: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, argument)
