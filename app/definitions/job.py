@@ -28,7 +28,7 @@ def priority_of(value: object) -> int | None:
 
 
 def _priority(value: Any) -> Any:
-    if priority_of(value) is None:
+    if value is not None and priority_of(value) is None:
         raise PydanticCustomError("value_error", "{rule}, not {value}", {"rule": _PRIORITY_RULE, "value": shown(value)})
     return value
 
