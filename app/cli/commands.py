@@ -115,10 +115,12 @@ def runs(
         screen.document(answer)
         return
     headers = ("run", "job", "trade date", "status", "queued at", "duration", "why")
-    names = ("id", "job", "trade_date", "status", "queued_at")
-    screen.table(
-        headers, ([*map(item.get, names), screen.seconds(item["duration"]), follow.why(item)] for item in answer["items"])
-    )
+    screen.table(headers, map(_row, answer["items"]))
+
+
+def _row(run: dict[str, Any]) -> list[Any]:
+    queued, took = screen.instant(run["queued_at"]), screen.seconds(run["duration"])
+    return [run["id"], run["job"], run["trade_date"], run["status"], queued, took, run["reason"]]
 
 
 def pairs(items: list[str] | None, *, as_json: bool) -> dict[str, Any]:

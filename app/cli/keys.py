@@ -19,8 +19,10 @@ def list_keys(as_json: Json = False) -> None:
     if as_json:
         screen.document(answer)
         return
-    names = ("id", "name", "role", "created_at", "last_used_at", "expires_at", "revoked_at")
-    screen.table(names, ([item.get(name) for name in names] for item in answer["items"]))
+    headers = ("id", "name", "role", "created", "last used", "expires", "revoked")
+    instants = ("created_at", "last_used_at", "expires_at", "revoked_at")
+    rows = ([key["id"], key["name"], key["role"], *(screen.instant(key[name]) for name in instants)] for key in answer["items"])
+    screen.table(headers, rows)
 
 
 @keys.command()

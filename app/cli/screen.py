@@ -59,14 +59,14 @@ def facts(values: Mapping[str, Any]) -> None:
 
 
 def rich_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> "Table":
-    """A table whose statuses are coloured; identifiers are never folded."""
+    """A table whose statuses are coloured; only the column `why` is ever folded."""
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
     made = Table(title=title or None, title_justify="left", box=SIMPLE, pad_edge=False)
     for header in headers:
-        made.add_column(header, no_wrap=header in ("run", "step"))
+        made.add_column(header, no_wrap=header != "why")
     for row in rows:
         made.add_row(*(Text(text, STYLES.get(text, "")) for text in map(cell, row)))
     return made
@@ -81,6 +81,11 @@ def cell(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return " ".join(str(value).split())
+
+
+def instant(text: str | None) -> str:
+    """An instant of the API to the second."""
+    return f"{text[:19]}Z" if text else "-"
 
 
 def seconds(value: float | None) -> str:
