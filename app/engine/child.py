@@ -58,6 +58,8 @@ class Child:
     def __init__(self, stream: socket.socket, bell: int, output: int, status: int) -> None:
         self.pid = 0
         self.runs = 0
+        self.clean = True
+        """Whether no run left a thread or a process behind in it."""
         self.exit: ExitFacts | None = None
         self._stream = stream
         self._bell = bell
@@ -131,6 +133,8 @@ class Child:
         """SIGKILL to the process and all that it started, and wait until it is reaped; `receive` still gives what it told."""
         self._killed = True
         self._signal(signal.SIGKILL)
+        if not self.pid and self.exit is None:
+            self.exit = ExitFacts(None, signal.SIGKILL, "it was ended before it was forked")
         deadline = time.monotonic() + _KILL_SECONDS
         status = select.poll()
         status.register(self._status, select.POLLIN)
@@ -242,6 +246,7 @@ class Child:
             events += decode(payload)
             if events and events[-1].get("arrow"):
                 self._before_binary = events.pop()
+        self.clean = self.clean and all(event.get("clean", True) for event in events)
         return events
 
     def _read_output(self, *, everything: bool) -> list[str]:

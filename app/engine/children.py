@@ -47,10 +47,10 @@ class ChildPool:
         return Child.start(self._forkserver, timeout)
 
     def give_back(self, child: Child, memory_bytes: int) -> None:
-        """Take a process back after a clean run; it is kept unless it has run often or `memory_bytes` have piled up in it."""
+        """Take a process back after a run; it is kept if it is clean, has not run often, and `memory_bytes` have not piled up."""
         child.runs += 1
-        worn = child.runs >= self._settings.child_runs or memory_bytes > self._settings.child_growth_bytes
-        if worn or not self._push(child):
+        fresh = child.runs < self._settings.child_runs and memory_bytes <= self._settings.child_growth_bytes
+        if not (child.clean and fresh and self._push(child)):
             child.end()
 
     def discard(self, child: Child) -> None:

@@ -106,7 +106,8 @@ class ForkServer:
                     try:
                         socket.send_fds(self._control, [b"f"], descriptors)
                         return
-                    except OSError:
+                    except (BrokenPipeError, ConnectionResetError):
+                        # It has ended; the keeper is about to notice, and starts another.
                         self._preloaded = False
                 if not self._changed.wait(deadline - time.monotonic()) and time.monotonic() >= deadline:
                     raise Unavailable("The op modules are still being imported.")

@@ -66,8 +66,8 @@ class Limits:
         self._grace = grace_seconds
         self._began = time.monotonic()
         self._running: dict[str, tuple[float, int]] = {}
-        self._asked_at: float | None = None
-        self._terminated_at: float | None = None
+        self._terminate_at: float | None = None
+        self._kill_at: float | None = None
         self.stopped: Stopped | None = None
 
     def note(self, event: Any) -> None:
@@ -81,41 +81,53 @@ class Limits:
             self._plan.failures[node] += 1
 
     def seconds_left(self, now: float) -> float:
-        """The time until the next limit."""
-        instants = [begun + self._plan.step_timeouts[node] for node, begun in self._begun_with_limit()]
-        if self._plan.timeout_seconds is not None:
-            instants.append(self._began + self._plan.timeout_seconds)
-        if self._terminated_at is not None:
-            instants.append(self._terminated_at + self._grace)
-        elif self._asked_at is not None:
-            instants.append(self._asked_at + self._grace)
+        """The time until something is to be done."""
+        if self.stopped is not None:
+            instants = [at for at in (self._terminate_at, self._kill_at) if at is not None]
+        else:
+            instants = [begun + self._plan.step_timeouts[node] for node, begun in self._begun_with_limit()]
+            if self._plan.timeout_seconds is not None:
+                instants.append(self._began + self._plan.timeout_seconds)
         return max(0.0, min(instants, default=now + 3600) - now)
 
     def _begun_with_limit(self) -> list[tuple[str, float]]:
         return [(node, begun) for node, (begun, _) in self._running.items() if node in self._plan.step_timeouts]
 
-    def due(self, child: Child, cancel_requested: Callable[[], bool]) -> Stop | None:
-        """What is to be done with the process now, if anything."""
+    def due(self, child: Child, cancel_requested: Callable[[], bool] | None) -> Stop | None:
+        """What is to be done with the process now, if anything. Without `cancel_requested` only its times are looked at."""
         now = time.monotonic()
-        if self._terminated_at is not None:
-            return Stop("kill", "The process did not end: SIGKILL.") if now >= self._terminated_at + self._grace else None
-        if self._asked_at is not None:
-            return self._terminate(now, None) if now >= self._asked_at + self._grace else None
-        if (over := self._over(child, now)) is not None:
-            return self._terminate(now, over)
-        if cancel_requested():
-            self._asked_at = now
+        if self.stopped is not None:
+            return self._next(now, self.stopped)
+        stopped = self._late(now)
+        if stopped is None and cancel_requested is not None:
+            stopped = self._fat(child)
+        if stopped is not None:
+            self.stopped, self._kill_at = stopped, now + self._grace
+            return Stop("terminate", f"{stopped.sentence} SIGTERM to the process.")
+        if cancel_requested is not None and cancel_requested():
             self.stopped = Stopped(Reason.cancelled, "The run was asked to stop.")
+            self._terminate_at, self._kill_at = now + self._grace / 2, now + self._grace
             return Stop("ask", self.stopped.sentence)
         return None
 
-    def _terminate(self, now: float, stopped: Stopped | None) -> Stop:
-        self._terminated_at = now
-        self.stopped = stopped or self.stopped
-        assert self.stopped is not None
-        return Stop("terminate", f"{self.stopped.sentence} SIGTERM to the process.")
+    def _next(self, now: float, stopped: Stopped) -> Stop | None:
+        """The next step of a stop that has begun: it goes from asking to SIGTERM to SIGKILL within the grace."""
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            return Stop("kill", "The process did not end: SIGKILL.")
+        if self._terminate_at is not None and now >= self._terminate_at:
+            self._terminate_at = None
+            return Stop("terminate", f"{stopped.sentence} SIGTERM to the process.")
+        return None
 
-    def _over(self, child: Child, now: float) -> Stopped | None:
+    def forget_ended(self) -> None:
+        """The process is gone: of the steps that were over a limit, those that ended in time after all have ended."""
+        if self.stopped is not None:
+            self.stopped.nodes = [
+                node for node in self.stopped.nodes if self._running.get(node, (0.0, 0))[1] == self.stopped.attempts[node]
+            ]
+
+    def _late(self, now: float) -> Stopped | None:
         late = [node for node, begun in self._begun_with_limit() if now >= begun + self._plan.step_timeouts[node]]
         if late:
             names = ", ".join(late)
@@ -126,6 +138,9 @@ class Limits:
             stopped = self._stopped(Reason.timeout, f"The run took longer than {limit:g} s.", list(self._running))
             stopped.for_good = True
             return stopped
+        return None
+
+    def _fat(self, child: Child) -> Stopped | None:
         if (most := self._plan.memory_limit_bytes) is not None and (used := child.memory()) > most:
             sentence = f"The run's processes held {used / 2**20:.0f} MiB; its limit is {most / 2**20:.0f} MiB."
             return self._stopped(Reason.oom, sentence, list(self._running))

@@ -44,6 +44,7 @@ class Supervisor:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._handing_back = False
         self._log_known = False
+        self._looked = time.monotonic()
 
     @property
     def fence(self) -> Fence:
@@ -184,7 +185,10 @@ class Supervisor:
             self._drain(self._child)
             self._finish(lambda connection: endings.hand_back(connection, self._plan.fence))
             return
-        stop = self._limits.due(self._child, self._answers.cancel_requested)
+        now = time.monotonic()
+        if look := woken or now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+        stop = self._limits.due(self._child, self._answers.cancel_requested if look else None)
         if stop is not None:
             self._stop(self._child, stop)
 
@@ -203,6 +207,7 @@ class Supervisor:
         """The process is gone: because we ended it, or unasked."""
         if self._ended:
             return
+        self._limits.forget_ended()
         fence, stopped = self._plan.fence, self._limits.stopped
         if stopped is None:
             self._log.say("error", f"The run's process was lost: {exit_facts.sentence}.")

@@ -52,11 +52,7 @@ FIRST_DUE = (
 """A job's first due run that no other claimer looks at, kept from them until the commit."""
 
 # Locked, so that whoever declares the worker dead waits for this claim and then takes its run over too.
-_ALIVE = (
-    select(workers.c.id)
-    .where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None))
-    .with_for_update(read=True, key_share=True)
-)
+_ALIVE = select(workers.c.id).where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None)).with_for_update(read=True)
 _BEGIN = (
     update(runs)
     .where(runs.c.id == bindparam("run"), runs.c.status == RunStatus.queued)
