@@ -3,6 +3,7 @@
 Ops ask `context.sessions("XSHG")`, never a library: sessions are rows with a horizon, and past it nothing is guessed.
 """
 
+import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime, time
@@ -25,9 +26,12 @@ def calendar_sessions(context: Any) -> dict[str, Any]:
     """Every known session of each exchange, with its source and the last day for which the source can tell."""
     import exchange_calendars  # three quarters of a second, for a question that is asked once
 
-    # Told no start it begins twenty years ago; told no end it may stop a year from now.
-    horizon = exchange_calendars.get_calendar("XSHG").bound_max()
-    known = exchange_calendars.get_calendar("XSHG", start=_FIRST, end=horizon).sessions
+    with warnings.catch_warnings():
+        # The library lags behind pandas' deprecations; nobody who asks for sessions can do anything about that.
+        warnings.simplefilter("ignore")
+        # Told no start it begins twenty years ago; told no end it may stop a year from now.
+        horizon = exchange_calendars.get_calendar("XSHG").bound_max()
+        known = exchange_calendars.get_calendar("XSHG", start=_FIRST, end=horizon).sessions
     days = [day.date().isoformat() for day in known]
     source = f"exchange_calendars {exchange_calendars.__version__}"
     return {

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from app.stocks import bar_keys, calendar
 from app.stocks.arrays import Flags, Ints
-from app.stocks.quality.neighbours import half_fen_apart
+from app.stocks.quality.neighbours import same_price
 from app.stocks.quality.panel import Panel
 
 INFERRED = "inferred"
@@ -113,7 +113,7 @@ def suspensions(bars: pa.Table, missing: pa.Table, sessions: Sequence[date]) -> 
     """
     panel = Panel.of(bars, sessions)
     given = panel.column("prev_close")
-    resumes = (panel.before >= 0) & ~panel.suspended & ~half_fen_apart(given, panel.reference)
+    resumes = (panel.before >= 0) & ~panel.suspended & same_price(given, panel.reference)
     code, day = _codes(panel.ids, missing)
     width = int(max(panel.day.max(initial=0), day.max(initial=0))) + 1
     traded = np.flatnonzero(~panel.suspended & np.isfinite(panel.close))

@@ -83,7 +83,7 @@ class Intake:
             pieces = [piece for span in spans if (piece := span.within(year)) is not None]
             if not pieces or self.context.cancelled:
                 continue
-            tables = [table for piece in pieces if (table := self._bars(piece)) is not None]
+            tables = [table for piece in pieces if (table := self._bars(piece, roll)) is not None]
             if tables:
                 self.store(pa.concat_tables(tables), _hull(pieces), roll, window)
         if "fundamentals" in self.source.capabilities():
@@ -94,7 +94,7 @@ class Intake:
         """Fetch and stage rows of single missing cells."""
         days = pc.min_max(wanted.column("trade_date"))
         span = Span(days["min"].as_py(), days["max"].as_py(), pc.unique(wanted.column("order_book_id")).to_pylist())
-        delivered = self._bars(span)
+        delivered = self._bars(span, roll)
         rows = _none() if delivered is None else delivered.filter(bar_keys.among(delivered, wanted))
         self.store(rows, span, roll, window)
 
@@ -122,8 +122,12 @@ class Intake:
             quarantined=screened.kept_out_rows, inferred=rested.num_rows,
         )  # fmt: skip
 
-    def _bars(self, span: Span) -> pa.Table | None:
-        return self._table(self.source.daily_bars(span.ids, span.start, span.end))
+    def _bars(self, span: Span, roll: gaps.Roll) -> pa.Table | None:
+        table = self._table(self.source.daily_bars(None if span.strangers else span.ids, span.start, span.end))
+        if table is None or not span.strangers:
+            return table
+        others = pa.array(sorted(set(roll.ids) - set(span.ids)), pa.string())
+        return table.filter(pc.invert(pc.is_in(table.column("order_book_id"), others)))
 
     def _fundamentals(self, span: Span) -> None:
         start = span.start - _REPORTS_BEFORE if span.new else span.start

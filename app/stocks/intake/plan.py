@@ -4,7 +4,7 @@ Holes between are completion's part: they are few, and most of them are suspensi
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -18,28 +18,33 @@ from app.stocks.intake.window import Window
 
 @dataclass(frozen=True)
 class Span:
-    """These instruments, from start to end. `new`: the lake has no row of them in the window."""
+    """These instruments, from start to end. `new`: the lake has no row of them in the window.
+
+    `strangers`: whatever is no known instrument is taken along, to be kept out with its reason rather than passed over.
+    """
 
     start: date
     end: date
     ids: list[str]
     new: bool = False
+    strangers: bool = False
 
     def within(self, window: Window) -> "Span | None":
         """The part of the span that lies in the window."""
         start, end = max(self.start, window.start), min(self.end, window.end)
-        return Span(start, end, self.ids, self.new) if start <= end else None
+        return replace(self, start=start, end=end) if start <= end else None
 
 
-def everything(roll: Roll, window: Window) -> list[Span]:
+def everything(roll: Roll, window: Window, *, strangers: bool) -> list[Span]:
     """The whole window anew."""
-    return [Span(window.start, window.end, roll.ids, new=True)] if roll.ids else []
+    return [Span(window.start, window.end, roll.ids, new=True, strangers=strangers)]
 
 
-def lacking(roll: Roll, keys: pa.Table, window: Window) -> list[Span]:
-    """The spans that the lake lacks. `keys`: what it has in the window."""
+def lacking(roll: Roll, keys: pa.Table, window: Window, *, strangers: bool) -> list[Span]:
+    """The spans that the lake lacks. `keys`: what it has in the window. `strangers` come with the largest."""
     sessions = calendar.day_numbers(window.inside)
-    start, end = sessions[0], sessions[-1]
+    # To the window's edges, not to its first and last session: a row on a Sunday is there to be kept out, with its reason.
+    start, end = (int(day) for day in calendar.day_numbers([window.start, window.end]))
     first, last = np.maximum(roll.first, start), np.minimum(roll.last, end)
     have_first, have_last = spans(roll, keys)
     wanted: dict[tuple[int, int, bool], list[str]] = defaultdict(list)
@@ -48,13 +53,19 @@ def lacking(roll: Roll, keys: pa.Table, window: Window) -> list[Span]:
             continue
         if have_first[at] > have_last[at]:
             # Not from the listing on: one question for all, and the source knows the listing as well.
-            wanted[int(start), int(end), True].append(one)
+            wanted[start, end, True].append(one)
             continue
         if _any_session(sessions, first[at], have_first[at] - 1):
-            wanted[int(start), int(have_first[at]) - 1, False].append(one)
+            wanted[start, int(have_first[at]) - 1, False].append(one)
         if _any_session(sessions, have_last[at] + 1, last[at]):
-            wanted[int(have_last[at]) + 1, int(end), False].append(one)
-    return [Span(_date(low), _date(high), ids, new) for (low, high, new), ids in sorted(wanted.items())]
+            wanted[int(have_last[at]) + 1, end, False].append(one)
+    if not roll.ids and strangers:
+        return everything(roll, window, strangers=True)
+    largest = max(wanted, key=lambda key: len(wanted[key]), default=None)
+    return [
+        Span(_date(key[0]), _date(key[1]), ids, new=key[2], strangers=strangers and key == largest)
+        for key, ids in sorted(wanted.items())
+    ]
 
 
 def _any_session(sessions: Ints, low: int, high: int) -> bool:

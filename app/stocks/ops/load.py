@@ -31,12 +31,12 @@ def load_market_data(
     window = resolve(context, sessions, intake.first, intake.ready, start_date=start_date, end_date=end_date, days=days)
     roll = intake.roll(symbols)
     if refetch:
-        spans = plan.everything(roll, window)
+        spans = plan.everything(roll, window, strangers=symbols is None)
     else:
         keys = context.lake.read(
             "daily_bars", columns=["order_book_id", "trade_date"], start=window.start, end=window.end, symbols=symbols
         )
-        spans = plan.lacking(roll, keys, window)
+        spans = plan.lacking(roll, keys, window, strangers=symbols is None)
     intake.take(spans, window, roll)
     intake.taken.report(context)
     return Dataset("daily_bars", intake.taken.staged)

@@ -32,6 +32,8 @@ def refusals(report: Report, min_coverage: float = MIN_COVERAGE) -> list[str]:
         if missing > math.ceil(round((1 - min_coverage) * expected, 9)):
             part = f"coverage {1 - missing / expected:.4f}, {min_coverage} is needed"
             found.append(f"{missing} of {expected} expected rows of {when} are missing ({part})")
+    if not report.expected and _keeping_out(report):
+        found.append(f"not one row of {days} is fit")
     if found:
         found.extend(f"{one.failed} rows kept out by {one.check}{_example(one)}" for one in _keeping_out(report))
     found.extend(

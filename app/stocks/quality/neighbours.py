@@ -15,9 +15,10 @@ _LONG_REST = 60
 """Sessions without trading after which a resumption may have no ordinary limit."""
 
 
-def half_fen_apart(price: Floats, other: Floats) -> Flags:
-    """Whether two prices differ by more than rounding to the fen and a factor's last digit explain."""
-    return np.abs(price - other) > HALF_FEN + _FACTOR_DIGITS * np.abs(other) + 1e-9
+def same_price(price: Floats, other: Floats) -> Flags:
+    """Whether two prices differ by no more than rounding to the fen and a factor's last digit explain; not where one is NaN."""
+    close: Flags = np.abs(price - other) <= HALF_FEN + _FACTOR_DIGITS * np.abs(other) + 1e-9
+    return close
 
 
 def continuity(panel: Panel) -> Found:
@@ -28,7 +29,7 @@ def continuity(panel: Panel) -> Found:
     def say(at: int) -> str:
         return f"prev_close is {given[at]:g}, but the last close after factors is {panel.reference[at]:.4f}"
 
-    return Found(checked, half_fen_apart(given, panel.reference), say)
+    return Found(checked, ~same_price(given, panel.reference), say)
 
 
 def within_limits(panel: Panel) -> Found:

@@ -58,8 +58,8 @@ def table(cells: Market, source: str) -> pa.Table:
     }
     for name, values in columns.items():
         taken: Array = values[rows]
-        if name == "close":
-            taken = np.where(again, np.round(taken + 0.01, 2), taken)
+        if name == "volume":
+            taken = taken + 100 * again
         made[name] = pa.array(taken, from_pandas=True)
     made["source"] = pa.repeat(source, len(rows))
     return pa.table(made)

@@ -18,7 +18,7 @@ class Dirt:
     duplicate: float = 1e-4
     """The row comes twice."""
     conflict: float = 1e-5
-    """The row comes twice, with two closing prices."""
+    """The row comes twice, with two volumes."""
     swapped: float = 5e-5
     """high and low stand in each other's column."""
     negative: float = 2.5e-5

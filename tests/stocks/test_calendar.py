@@ -1,0 +1,42 @@
+"""The exchanges' sessions, and which of them are over."""
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+import pytest
+
+from app.stocks import calendar
+from app.stocks.calendar import calendar_sessions
+
+
+@pytest.mark.data
+def test_the_sessions_are_those_of_the_shared_calendar(market_data: Path) -> None:
+    expected = (market_data / "trading_calendar_xshg_1990_2026.csv").read_text().split()[1:]
+    answer = calendar_sessions(None)
+    assert answer["XSHG"]["sessions"] == expected
+    assert answer["XSHE"]["sessions"] == expected
+    assert answer["XSHG"]["source"].startswith("exchange_calendars ")
+
+
+def test_each_exchange_ends_at_its_horizon_and_beijing_begins_when_it_opened() -> None:
+    answer = calendar_sessions(None)
+    assert set(answer) == {"XSHG", "XSHE", "BJSE"}
+    assert {entry["horizon"] for entry in answer.values()} == {"2026-12-31"}
+    assert {entry["sessions"][-1] for entry in answer.values()} == {"2026-12-31"}
+    assert answer["BJSE"]["sessions"][0] == "2021-11-15"
+    assert set(answer["BJSE"]["sessions"]) < set(answer["XSHG"]["sessions"])
+
+
+def test_a_session_is_over_when_its_hour_has_come_in_shanghai(sessions: list[date]) -> None:
+    monday = date(2026, 11, 23)
+    assert calendar.last_closed(sessions, datetime(2026, 11, 23, 6, 59, tzinfo=UTC)) == date(2026, 11, 20)
+    assert calendar.last_closed(sessions, datetime(2026, 11, 23, 7, 0, tzinfo=UTC)) == monday
+    assert calendar.last_closed(sessions, datetime(2026, 11, 23, 7, 0, tzinfo=UTC), time(16)) == date(2026, 11, 20)
+    # The evening of Sunday in UTC is Monday morning in Shanghai.
+    assert calendar.last_closed(sessions, datetime(2026, 11, 22, 23, 0, tzinfo=UTC)) == date(2026, 11, 20)
+
+
+def test_past_the_horizon_nothing_is_guessed(sessions: list[date]) -> None:
+    assert calendar.last_closed(sessions, datetime(2027, 1, 4, 12, tzinfo=UTC)) == date(2026, 12, 31)
+    assert calendar.next_session(sessions, date(2027, 1, 1)) is None
+    assert calendar.last_closed(sessions, datetime(1990, 1, 1, tzinfo=UTC)) is None

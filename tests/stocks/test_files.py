@@ -1,0 +1,308 @@
+"""Bars from files: vendors' names and units come out canonical, and a bad file is told by name, column and row."""
+
+import csv
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from app.stocks import dictionary
+from app.stocks.sources import Data, Empty, Health, Unavailable
+from app.stocks.sources.files import Files
+from app.stocks.sources.files.ids import canonical
+
+ALWAYS = (date(1990, 1, 1), date(2030, 1, 1))
+Row = dict[str, Any]
+
+
+def row(day: str = "2026-01-05", one: str = "600000.XSHG", **values: Any) -> Row:
+    made = {"order_book_id": one, "trade_date": day, "open": 10.0, "high": 10.2, "low": 9.9, "close": 10.1, "volume": 1000}
+    return made | values
+
+
+def write(path: Path, rows: list[Row], **renamed: str) -> Path:
+    """A CSV or Parquet file of the rows, columns under other names."""
+    names = list(dict.fromkeys(name for one in rows for name in one))
+    if path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([renamed.get(name, name) for name in names])
+            writer.writerows([["" if one.get(name) is None else one[name] for name in names] for one in rows])
+    else:
+        table = pa.Table.from_pylist(rows)
+        pq.write_table(table.rename_columns([renamed.get(name, name) for name in table.column_names]), path)
+    return path
+
+
+@pytest.fixture
+def read(tmp_path: Path, sessions: list[date]) -> Any:
+    """`read(rows, suffix, **renamed)`: the canonical rows that a file of them gives."""
+
+    def take(rows: list[Row], suffix: str = ".csv", **renamed: str) -> list[Row]:
+        answer = Files(str(write(tmp_path / f"bars{suffix}", rows, **renamed)), sessions).daily_bars(None, *ALWAYS)
+        assert isinstance(answer, Data), answer
+        table: pa.Table = answer.table
+        assert table.cast(_schema(table)).num_rows == len(rows)
+        return table.to_pylist()
+
+    return take
+
+
+def _schema(table: pa.Table) -> pa.Schema:
+    spec = dictionary.get("daily_bars").arrow
+    return pa.schema([spec.field(name) for name in table.column_names])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_canonical_columns_come_as_they_are(read: Any, suffix: str) -> None:
+    prices = {"prev_close": 10.0, "limit_up": 11.0, "limit_down": 9.0}
+    (made,) = read([row(**prices, total_turnover=10_050.5, turnover_rate=0.01, adj_factor=1.5, is_st=True)], suffix)
+    assert made == {
+        "order_book_id": "600000.XSHG", "trade_date": date(2026, 1, 5), "open": 10.0, "high": 10.2, "low": 9.9, "close": 10.1,
+        "prev_close": 10.0, "volume": 1000, "total_turnover": 10_050.5, "turnover_rate": 0.01, "adj_factor": 1.5,
+        "split_factor": None, "limit_up": 11.0, "limit_down": 9.0, "is_suspended": False, "is_st": True, "source": "files",
+    }  # fmt: skip
+
+
+def test_tushare_s_names_and_units(read: Any) -> None:
+    given = row("20260105", "600000.SH", volume=3390015.91, amount=1884665.501, turnover_rate=1.25, pre_close=10.0)
+    (made,) = read([given], order_book_id="ts_code", volume="vol")
+    assert (made["volume"], made["total_turnover"], made["turnover_rate"]) == (339001591, 1884665501.0, 0.0125)
+    assert (made["prev_close"], made["trade_date"], made["order_book_id"]) == (10.0, date(2026, 1, 5), "600000.XSHG")
+
+
+def test_baostock_s_names_and_units(read: Any) -> None:
+    traded = row("2026-01-05", "sh.600000", preclose=10.0, amount=10050.5, turn=1.25, tradestatus=1, isST=0)
+    rested = row("2026-01-06", "sh.600000", preclose=10.1, amount=0, turn=None, tradestatus=0, isST=1)
+    rested |= {"open": 10.1, "high": 10.1, "low": 10.1, "volume": 0}
+    first, second = read([traded, rested], order_book_id="code", trade_date="date")
+    assert (first["total_turnover"], first["turnover_rate"]) == (10050.5, 0.0125)
+    assert (first["is_suspended"], first["is_st"]) == (False, False)
+    assert (second["is_suspended"], second["is_st"], second["volume"]) == (True, True, 0)
+    assert [second[name] for name in ("open", "high", "low", "close", "prev_close")] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"volume": 0, "open": 10.1, "high": 10.1, "low": 10.1},
+        {"volume": None, "open": None, "high": None, "low": None, "close": None},
+        {"volume": 0, "open": 0, "high": 0, "low": 0},
+        {"volume": 0, "is_suspended": True},
+        {"volume": 0, "paused": 1},
+        {"volume": 0, "trade_status": "停牌"},
+    ],
+)
+def test_every_way_to_write_a_suspended_day(read: Any, values: Row) -> None:
+    (made,) = read([row(**values)])
+    assert (made["is_suspended"], made["close"], made["volume"]) == (True, None, 0)
+
+
+def test_volume_outweighs_a_flag(read: Any) -> None:
+    (made,) = read([row(is_suspended=True)])
+    assert (made["is_suspended"], made["close"]) == (False, 10.1)
+
+
+def test_vendors_words_for_no_limit_are_null(read: Any) -> None:
+    first, second = read([row(up_limit=99999.99, down_limit=0), row("2026-01-06", up_limit=100000, down_limit=0.0)])
+    assert (first["limit_up"], first["limit_down"]) == (second["limit_up"], second["limit_down"]) == (None, None)
+
+
+def test_factors_follow_from_reference_prices(read: Any) -> None:
+    days = ["2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08", "2026-01-12", "2026-01-13"]
+    prev = [9.0, 10.1, 5.05, 10.1, 9.9, 0.5]
+    made = read(
+        [row(day, prev_close=price) for day, price in zip(days, prev, strict=True)]
+        + [row("2026-01-07", "000001.XSHE", prev_close=3.0)]
+    )
+    own = [one["adj_factor"] for one in made if one["order_book_id"] == "600000.XSHG"]
+    # Halved on the 7th; on the 12th a day is lost before, whose close is unknown; on the 13th the price is simply wrong.
+    assert own == [1, 1, 2, 2, 2, 2]
+    assert [one["adj_factor"] for one in made if one["order_book_id"] == "000001.XSHE"] == [1]
+
+
+def test_without_reference_prices_there_are_no_factors(read: Any) -> None:
+    assert [one["adj_factor"] for one in read([row(), row("2026-01-06")])] == [None, None]
+
+
+def test_valuations_beside_the_bars_are_fundamentals(tmp_path: Path, sessions: list[date]) -> None:
+    given = [row(peTTM=12.5, pbMRQ=0.8, total_mv=5e6), row("2026-01-06", peTTM=-4, pbMRQ=0), row("2026-01-07")]
+    source = Files(str(write(tmp_path / "bars.csv", given, order_book_id="ts_code")), sessions)
+    assert "fundamentals" in source.capabilities()
+    answer = source.fundamentals(None, *ALWAYS)
+    assert isinstance(answer, Data)
+    first, second = answer.table.to_pylist()
+    assert (first["earnings_yield"], first["book_yield"], first["market_cap"]) == (0.08, 1.25, 5e10)
+    assert first["known_date"] == first["trade_date"] == date(2026, 1, 5)
+    assert first["roe_ttm"] == pytest.approx(0.064)
+    assert (second["earnings_yield"], second["book_yield"], second["roe_ttm"]) == (-0.25, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("600000.SH", "600000.XSHG"),
+        ("sh.600000", "600000.XSHG"),
+        ("SH600000", "600000.XSHG"),
+        ("sh600000", "600000.XSHG"),
+        ("600000.ss", "600000.XSHG"),
+        ("600000", "600000.XSHG"),
+        (" 000001.SZ ", "000001.XSHE"),
+        ("000001", "000001.XSHE"),
+        ("000001.SH", "000001.XSHG"),
+        ("920819", "920819.BJSE"),
+        ("430047.BJ", "430047.BJSE"),
+        ("900901", "900901.XSHG"),
+        ("600000.XSHG", "600000.XSHG"),
+        ("600001.SIM", None),
+        ("AAPL", None),
+        ("00700.HK", None),
+        ("60000.SH", None),
+        ("", None),
+    ],
+)
+def test_ids_of_every_vendor(text: str, expected: str | None) -> None:
+    assert canonical(text) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        date(2026, 1, 5),
+        datetime(2026, 1, 5),  # noqa: DTZ001  (files hold naive ones)
+        datetime(2026, 1, 4, 16, tzinfo=UTC),
+        "2026-01-05",
+        "2026/01/05",
+        "20260105",
+        "2026-01-05 00:00:00",
+        20260105,
+        20260105.0,
+    ],
+)
+def test_days_of_every_kind(read: Any, value: Any) -> None:
+    (made,) = read([row() | {"trade_date": value}], ".parquet")
+    assert made["trade_date"] == date(2026, 1, 5)
+
+
+def test_folders_and_globs_are_one_delivery(tmp_path: Path, sessions: list[date]) -> None:
+    (tmp_path / "deep").mkdir()
+    write(tmp_path / "a.csv", [row("2026-01-05")])
+    write(tmp_path / "deep" / "b.parquet", [row("2026-01-06")])
+    write(tmp_path / "deep" / "c.csv", [row("2026-01-07"), row("2026-01-07", "000001.SZ")])
+    (tmp_path / "readme.txt").write_text("no data")
+    for pattern, rows in ((tmp_path, 4), (tmp_path / "**" / "*.csv", 3), (tmp_path / "deep" / "*", 3)):
+        health = Files(str(pattern), sessions).health()
+        assert isinstance(health, Health)
+        assert health.detail.startswith(f"{rows} rows in ")
+        assert health.ready_through == date(2026, 1, 7)
+
+
+def test_questions_narrow_what_is_answered(tmp_path: Path, sessions: list[date]) -> None:
+    path = write(
+        tmp_path / "a.csv",
+        [row("2026-01-05"), row("2026-01-06"), row("2026-01-06", "000001.XSHE"), row("2026-01-06", "900901.XSHG")],
+    )
+    source = Files(str(path), sessions)
+    answer = source.daily_bars(["600000.XSHG"], date(2026, 1, 6), date(2026, 1, 9))
+    assert isinstance(answer, Data)
+    assert answer.table.num_rows == 1
+    assert isinstance(source.daily_bars(["600000.XSHG"], date(2026, 1, 7), date(2026, 1, 9)), Empty)
+    known = source.instruments()
+    assert isinstance(known, Data)
+    assert known.table.column("order_book_id").to_pylist() == ["000001.XSHE", "600000.XSHG"]
+    assert known.table.cast(dictionary.get("instruments").arrow).column("board").to_pylist() == ["main", "main"]
+
+
+def refused(path: Path, sessions: list[date]) -> Unavailable:
+    source = Files(str(path), sessions)
+    answer = source.health()
+    assert isinstance(answer, Unavailable)
+    assert source.daily_bars(None, *ALWAYS) == answer
+    assert answer.reason == "bad_request"
+    assert str(path.name) in answer.detail
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rows", "words"),
+    [
+        (".csv", [row(), row("2026-01-06", close="ten")], "column 'close', row 2: 'ten' is no number"),
+        (".csv", [row(volume="1,000")], "column 'volume', row 1: '1,000' is no number"),
+        (".csv", [row("2026-02-30")], "column 'trade_date', row 1: '2026-02-30' is no day"),
+        (".csv", [row(), row("yesterday")], "column 'trade_date', row 2: 'yesterday' is no day"),
+        (".csv", [row(None)], "column 'trade_date', row 1: '' is no day"),  # type: ignore[arg-type]
+        (".csv", [row(one="AAPL")], "column 'order_book_id', row 1: 'AAPL' is no id of an A-share"),
+        (".csv", [row(one="600001.SIM")], "'600001.SIM' is no id of an A-share"),
+        (".csv", [row(volume=10.5)], "column 'volume', row 1: 10.5 is no whole number of shares"),
+        (".csv", [row(is_st="perhaps")], "column 'is_st', row 1: 'perhaps' is neither true nor false"),
+        (".parquet", [row(close=True)], "column 'close': holds bool, but numbers are needed"),
+        (".parquet", [row(one=600000)], "column 'order_book_id': holds int64, but ids are text"),  # type: ignore[arg-type]
+        (".parquet", [row(1767571200)], "column 'trade_date', row 1: 1767571200 is no day"),  # type: ignore[arg-type]
+        (".parquet", [row([1])], "column 'trade_date': holds list"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told_by_column_and_row(
+    tmp_path: Path, sessions: list[date], suffix: str, rows: list[Row], words: str
+) -> None:
+    assert words in refused(write(tmp_path / f"bars{suffix}", rows), sessions).detail
+
+
+def test_the_vendor_s_own_column_name_is_told(tmp_path: Path, sessions: list[date]) -> None:
+    path = write(tmp_path / "bars.csv", [row(prev_close="x")], prev_close="pre_close")
+    assert "column 'pre_close', row 1: 'x' is no number" in refused(path, sessions).detail
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_missing_columns_are_told_with_their_other_names(tmp_path: Path, sessions: list[date], suffix: str) -> None:
+    given = row()
+    del given["volume"], given["trade_date"]
+    answer = refused(write(tmp_path / f"bars{suffix}", [given]), sessions)
+    assert "lacks trade_date (or date, datetime); volume (or vol); it has order_book_id, open" in answer.detail
+    assert "docs/file-source.md" in answer.hint
+
+
+def test_a_truncated_file_is_told(tmp_path: Path, sessions: list[date]) -> None:
+    path = write(tmp_path / "bars.parquet", [row()])
+    whole = path.read_bytes()
+    for length in (len(whole) - 1, len(whole) // 2, 3, 0):
+        path.write_bytes(whole[:length])
+        answer = refused(path, sessions)
+        assert "is not a whole Parquet file" in answer.detail
+        assert "copied" in answer.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"order_book_id,trade_date,open,high,low,close,volume\n", "has no rows"),
+        (b"order_book_id,trade_date,open,high,low,close,volume\n600000.SH,2026-01-05,1,1,1\n", "is not a whole CSV file"),
+        ("证券代码,日期\n".encode("gb18030"), "is not UTF-8 text"),
+        (
+            b"order_book_id,trade_date,open,high,low,close,close,volume\n600000.SH,2026-01-05,1,1,1,1,1,1\n",
+            "column 'close': stands there twice",
+        ),
+    ],
+)
+def test_a_broken_csv_is_told(tmp_path: Path, sessions: list[date], content: bytes, words: str) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_bytes(content)
+    assert words in refused(path, sessions).detail
+
+
+def test_a_place_without_files_is_told(tmp_path: Path, sessions: list[date]) -> None:
+    assert "there is no such file" in refused(tmp_path / "nothing.parquet", sessions).detail
+    assert "no Parquet or CSV file is there" in refused(tmp_path, sessions).detail
+
+
+def test_other_delimiters_and_a_byte_order_mark(tmp_path: Path, sessions: list[date]) -> None:
+    path = tmp_path / "bars.csv"
+    frame = pd.DataFrame([row()])
+    frame.to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+    answer = Files(str(path), sessions).daily_bars(None, *ALWAYS)
+    assert isinstance(answer, Data)
+    assert answer.table.column("close").to_pylist() == [10.1]

@@ -1,0 +1,278 @@
+"""The ops that load, complete and validate: incremental, idempotent, and nothing unfit is published."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from app.definitions import Dataset
+from app.errors import Invalid, Unavailable
+from app.stocks import bar_keys
+from app.stocks.intake.failures import SourceMismatch, SourceUnavailable
+from app.stocks.ops.complete import complete_data
+from app.stocks.ops.load import load_market_data
+from app.stocks.ops.validate import validate_data_quality
+from app.stocks.quality.gate import QualityGate
+from tests.stocks.op_context import Bench, Context
+from tests.stocks.test_files import row, write
+
+SMALL = {"simulated_symbols": 20, "simulated_years": 1}
+NEXT_DAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MakeBench = Callable[..., Bench]
+
+
+def go(bench: Bench, *, validate: bool = False, facts: dict[str, Any] | None = None, **params: Any) -> tuple[Context, str]:
+    """One run: load, then complete or validate, then publish."""
+    context = bench.run(**(facts or {}))
+    loaded = load_market_data(context, **params)
+    days = {name: params[name] for name in ("start_date", "end_date", "symbols") if name in params}
+    if validate:
+        validate_data_quality(context, loaded, **days)
+    else:
+        complete_data(context, loaded, **days)
+    return context, bench.publish(context)
+
+
+def bars(bench: Bench, **narrow: Any) -> pa.Table:
+    return bench.run().lake.read("daily_bars", **narrow)
+
+
+def kept_out(bench: Bench) -> int:
+    return sum(bench.run().lake.read("quarantine").column("occurrences").to_pylist())
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_a_second_run_publishes_nothing(bench: MakeBench, validate: bool) -> None:
+    there = bench(**SMALL)
+    first, outcome = go(there, validate=validate)
+    assert outcome == "published"
+    facts = there.host.states[-1]["datasets"]["daily_bars"]
+    assert 0.999 < (facts["quality"] or 0) <= 1
+    assert facts["facts"]["source"] == "simulated"
+    assert facts["facts"]["adjusted"] is True
+    assert facts["facts"]["checked_to"] == "2026-11-23"
+    second, outcome = go(there, validate=validate)
+    assert outcome == "unchanged"
+    assert first.metrics["fetched_rows"] > 4000 or not validate
+    assert second.lake.staged() == []
+
+
+def test_a_new_day_adds_its_rows_and_touches_no_other(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    go(there)
+    before = bars(there)
+    _, outcome = go(there, facts={"at": NEXT_DAY})
+    assert outcome == "published"
+    after = bars(there)
+    old = bar_keys.among(after, before)
+    assert after.filter(old).equals(before)
+    assert pc.unique(after.filter(pc.invert(old)).column("trade_date")).to_pylist() == [date(2026, 11, 24)]
+
+
+def test_day_by_day_comes_to_the_same_as_at_once(bench: MakeBench, tmp_path: Path, sessions: list[date]) -> None:
+    there = bench(**SMALL)
+    days = [day for day in sessions if date(2026, 10, 21) <= day <= date(2026, 10, 30)]
+    for day in days:
+        go(there, facts={"trade_date": day, "at": datetime(day.year, day.month, day.day, 12, tzinfo=UTC)})
+    at_once = Bench(tmp_path / "other", sessions, datetime(2026, 10, 30, 12, tzinfo=UTC), SMALL)
+    go(at_once, start_date=days[0], end_date=days[-1])
+    one, other = (bars(each, start=days[0]).drop_columns("source") for each in (there, at_once))
+    assert one.equals(other)
+
+
+def test_a_trade_date_is_that_day_alone_until_completion_looks_back(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    day = {"trade_date": date(2026, 11, 20)}
+    go(there, validate=True, facts=day)
+    assert pc.unique(bars(there).column("trade_date")).to_pylist() == [date(2026, 11, 20)]
+    go(there, validate=True, facts=day, days=5)
+    assert len(pc.unique(bars(there).column("trade_date"))) == 5
+    go(there, facts=day)
+    assert len(pc.unique(bars(there).column("trade_date"))) == 60
+
+
+def test_a_trade_date_without_data_yet_is_refused(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    with pytest.raises(Unavailable, match="The data of 2026-11-24 are not ready; the newest are those of 2026-11-23"):
+        go(there, facts={"trade_date": date(2026, 11, 24)})
+    with pytest.raises(Invalid, match="There is no session with data from 2026-11-21 to 2026-11-22"):
+        go(there, start_date=date(2026, 11, 21), end_date=date(2026, 11, 22))
+
+
+def test_days_beyond_the_data_are_cut_with_a_warning(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    context, _ = go(there, validate=True, start_date=date(2026, 11, 2), end_date=date(2026, 12, 15))
+    assert max(bars(there).column("trade_date").to_pylist()) == date(2026, 11, 23)
+    assert ("warning", "the data end before the days asked for") in [line[:2] for line in context.log.lines]
+
+
+def test_past_the_calendar_s_horizon_it_reaches_the_last_session_and_says_so(bench: MakeBench) -> None:
+    there = bench(**SMALL, at=datetime(2027, 1, 4, 12, tzinfo=UTC))
+    context, outcome = go(there)
+    assert outcome == "published"
+    assert max(bars(there).column("trade_date").to_pylist()) == date(2026, 12, 31)
+    assert ("warning", "the calendar has ended: nothing is known after its horizon") in [line[:2] for line in context.log.lines]
+
+
+def test_symbols_narrow_what_is_fetched_and_the_rest_comes_later(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    go(there, symbols=["600000.SIM", "300001.SIM"])
+    assert set(bars(there).column("order_book_id").to_pylist()) == {"600000.SIM", "300001.SIM"}
+    narrow = bars(there)
+    go(there)
+    whole = bars(there)
+    assert len(pc.unique(whole.column("order_book_id"))) > 15
+    assert whole.filter(bar_keys.among(whole, narrow)).equals(narrow)
+    with pytest.raises(Invalid, match=r"there is no instrument '600000.XSHG'; did you mean '600000.SIM'\?"):
+        go(there, symbols=["600000.XSHG"])
+
+
+def test_history_is_extended_backwards(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    go(there, start_date=date(2026, 10, 9), end_date=date(2026, 11, 23))
+    go(there)
+    assert min(bars(there).column("trade_date").to_pylist()) == date(2026, 1, 5)
+
+
+def test_completion_fetches_what_never_came(bench: MakeBench, tmp_path: Path) -> None:
+    days = ["2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20"]
+    rows = [row(day, one, prev_close=10.1, adj_factor=1.0) for day in days for one in ("600000.XSHG", "000001.XSHE")]
+    lost = rows[5]
+    # The wrong reference price on the day after: the lost day can have been no rest.
+    wrong = [one | {"prev_close": 9.0} if one["trade_date"] == days[3] else one for one in rows if one is not lost]
+    path = write(tmp_path / "bars.csv", wrong)
+    there = bench(source="files", files_path=str(path))
+    context, _ = go(there)
+    assert context.metrics["missing_rows"] == 1
+    write(path, rows)
+    context, outcome = go(there)
+    assert (outcome, context.metrics["missing_rows"], context.metrics["fetched_rows"]) == ("published", 0, 1)
+    assert bars(there, start=date(2026, 11, 18), end=date(2026, 11, 18)).num_rows == 2
+
+
+def test_refetch_replaces_what_the_source_corrected(bench: MakeBench, tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.csv", [row("2026-11-19"), row("2026-11-20")])
+    there = bench(source="files", files_path=str(path))
+    go(there)
+    write(path, [row("2026-11-19", close=10.15), row("2026-11-20")])
+    assert go(there)[1] == "unchanged"
+    assert go(there, refetch=True)[1] == "published"
+    assert bars(there).column("close").to_pylist() == [10.15, 10.1]
+    assert go(there, refetch=True)[1] == "unchanged"
+
+
+def test_a_file_s_rows_are_in_the_lake_or_in_quarantine(bench: MakeBench, tmp_path: Path) -> None:
+    days = [f"2026-11-{day}" for day in (16, 17, 18, 19, 20)]
+    good = [row(day, f"60{number:04d}.XSHG") for day in days for number in range(40)]
+    bad = [
+        row(days[0], "600000.XSHG"), row(days[0], "600000.XSHG"),
+        row(days[1], "600001.XSHG", volume=7), row(days[2], "688001.XSHG", low=11.0), row(days[2], "688001.XSHG", low=11.0),
+        row(days[3], "900901.XSHG"), row("2026-11-21", "600002.XSHG"),
+    ]  # fmt: skip
+    path = write(tmp_path / "bars.csv", good + bad)
+    there = bench(source="files", files_path=str(path))
+    go(there)
+    rows = bars(there)
+    assert rows.num_rows + kept_out(there) == len(good) + len(bad)
+    assert rows.num_rows == len(good) - 1
+    entries = there.run().lake.read("quarantine").to_pylist()
+    assert sorted((one["order_book_id"], one["check"], one["occurrences"]) for one in entries) == [
+        ("600000.XSHG", "duplicates", 2),
+        ("600001.XSHG", "duplicates", 1),
+        ("600001.XSHG", "duplicates", 1),
+        ("600002.XSHG", "session", 1),
+        ("688001.XSHG", "ohlc", 2),
+        ("900901.XSHG", "instrument", 1),
+    ]
+    assert go(there)[1] == "unchanged"
+
+
+def test_an_unfit_delivery_fails_and_readers_keep_the_last_good_one(bench: MakeBench, tmp_path: Path) -> None:
+    days = [f"2026-11-{day}" for day in (17, 18, 19, 20)]
+    ids = [f"60{number:04d}.XSHG" for number in range(10)]
+    path = write(tmp_path / "bars.csv", [row(day, one) for day in days[:3] for one in ids])
+    there = bench(source="files", files_path=str(path))
+    go(there, validate=True)
+    before = there.host.states[-1]
+    wrong = [row(days[3], one, high=1.0) if one in ids[:5] else row(days[3], one) for one in ids]
+    # Rows on the day after tell that those days are expected.
+    after = [row("2026-11-23", one) for one in ids]
+    write(path, [row(day, one) for day in days[:3] for one in ids] + wrong + after)
+    for validate in (True, False):
+        with pytest.raises(QualityGate) as failure:
+            go(there, validate=validate)
+        assert failure.value.reason == "quality_gate"
+        assert "5 of 50 expected rows of" in str(failure.value)
+        assert "5 rows kept out by ohlc (such as 600000.XSHG 2026-11-20: open 10, high 1, low 9.9, close 10.1)" in str(
+            failure.value
+        )
+    assert there.host.states[-1] == before
+    context = there.run()
+    loaded = load_market_data(context)
+    validate_data_quality(context, loaded, min_coverage=0.8)
+    assert there.publish(context) == "published"
+
+
+def test_a_file_of_indices_alone_is_not_fit(bench: MakeBench, tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.csv", [row("2026-11-19", "000300.XSHG"), row("2026-11-20", "000300.XSHG")])
+    with pytest.raises(QualityGate, match=r"not one row of .* is fit; 2 rows kept out by instrument \(such as 000300.XSHG"):
+        go(bench(source="files", files_path=str(path)), validate=True)
+
+
+def test_strangers_of_a_new_day_are_kept_out_too(bench: MakeBench, tmp_path: Path) -> None:
+    days = ["2026-11-19", "2026-11-20"]
+    path = write(tmp_path / "bars.csv", [row(days[0]), row(days[0], "900901.XSHG")])
+    there = bench(source="files", files_path=str(path))
+    go(there)
+    write(path, [row(day, one) for day in days for one in ("600000.XSHG", "900901.XSHG")])
+    go(there)
+    assert (bars(there).num_rows, kept_out(there)) == (2, 2)
+
+
+def test_a_broken_file_is_told_and_nothing_changes(bench: MakeBench, tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.parquet", [row("2026-11-19"), row("2026-11-20")])
+    there = bench(source="files", files_path=str(path))
+    go(there)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SourceUnavailable, match=r"source files \(bad_request\): .*is not a whole Parquet file") as failure:
+        go(there)
+    assert failure.value.why == "bad_request"
+    assert len(there.host.states) == 2
+
+
+def test_a_lake_belongs_to_the_source_it_was_born_with(bench: MakeBench, tmp_path: Path) -> None:
+    there = bench(**SMALL)
+    go(there)
+    path = write(tmp_path / "bars.csv", [row("2026-11-19")])
+    there.settings = {"source": "files", "files_path": str(path)}
+    with pytest.raises(SourceMismatch) as failure:
+        go(there)
+    assert failure.value.reason == "source_mismatch"
+
+
+def test_a_source_of_a_later_release_says_so(bench: MakeBench) -> None:
+    with pytest.raises(SourceUnavailable, match=r"source rqdatac \(unsupported\): .*not part of this release") as failure:
+        go(bench(source="rqdatac"))
+    assert failure.value.why == "unsupported"
+
+
+def test_what_is_fed_must_be_bars_and_a_check_must_exist(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    with pytest.raises(Invalid, match="'scores' holds no daily bars"):
+        validate_data_quality(there.run(), Dataset("scores"))
+    with pytest.raises(Invalid, match="the lake has no daily bars yet"):
+        validate_data_quality(there.run(), Dataset("daily_bars"))
+    context = there.run()
+    loaded = load_market_data(context)
+    with pytest.raises(Invalid, match=r"there is no check 'limit'; did you mean 'limits'\?"):
+        validate_data_quality(context, loaded, block=["limit"])
+
+
+def test_a_cancelled_load_stops_between_years(bench: MakeBench) -> None:
+    context = bench(simulated_symbols=3, simulated_years=5).run(cancelled=True)
+    assert load_market_data(context).rows == 0
+    assert not [file for file in context.lake.staged() if file["dataset"] == "daily_bars"]
