@@ -181,7 +181,9 @@ class RunEnded(TypedDict):
     type: Literal["run_ended"]
     due_at: str | None
     memory_bytes: int
-    """Private memory after the run, by which the worker decides whether to keep the child."""
+    """Memory that it holds beyond a fresh child's, by which the worker decides whether to keep it."""
+    clean: bool
+    """Whether the ops left no thread and no process behind; a child that is not clean is not used again."""
 
 
 class Ready(TypedDict):

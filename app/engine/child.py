@@ -89,7 +89,8 @@ class Child:
                 return child
             lost = child.kill()
             child.close()
-            if lost != _TAKEN_ALONG:
+            # A forkserver that ended at this moment is started again.
+            if (child.pid and lost != _TAKEN_ALONG) or time.monotonic() >= deadline:
                 raise ChildLost("\n".join([f"a fresh run process did not become ready: {lost.sentence}", *child._said]))
 
     def _is_ready(self, deadline: float) -> bool:

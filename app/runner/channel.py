@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from app.definitions.framing import Unframer
 from app.definitions.messages import decode
 from app.runner.emitter import Emitter
+from app.runner.leftovers import OURS
 from app.runner.orphans import end_group
 
 _CHUNK = 256 * 1024
@@ -28,7 +29,7 @@ class Channel:
         self._stream = stream
         self._emitter = emitter
         self._cancelled = threading.Event()
-        threading.Thread(target=self._read, name="channel", daemon=True).start()
+        threading.Thread(target=self._read, name=f"{OURS}channel", daemon=True).start()
 
     def _read(self) -> None:
         # Nobody but the worker holds the other end: its end is the worker's end, and comes at once.

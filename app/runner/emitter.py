@@ -20,6 +20,7 @@ from app import clock
 from app.definitions.framing import frame
 from app.definitions.messages import LogLine, encode
 from app.errors import Unavailable
+from app.runner.leftovers import OURS
 from app.runner.orphans import end_group
 
 BELL_SECONDS = 0.002
@@ -41,7 +42,7 @@ class Emitter:
         self._cut = 0
         self._numbers = itertools.count(1)
         self._asked: dict[int, Future[Any]] = {}
-        threading.Thread(target=self._ring_soon, name="bell", daemon=True).start()
+        threading.Thread(target=self._ring_soon, name=f"{OURS}bell", daemon=True).start()
 
     def emit(self, event: Mapping[str, Any], *, payload: bytes | None = None) -> None:
         """Tell an event, after all that were told before it; `payload` follows as a binary message. Raises ValueError for NaN."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app import clock
 from app.definitions.messages import RunEnded
-from app.runner import memory
+from app.runner import leftovers, memory
 from app.runner.graph import Node, Obstacle
 from app.runner.run import Run
 from app.runner.step import attempt
@@ -15,7 +15,7 @@ from app.runner.step import attempt
 BRANCHES = 16
 """Steps of one run that run at once; what is beyond waits for one of them."""
 
-_threads = ThreadPoolExecutor(BRANCHES, thread_name_prefix="branch")
+_threads = ThreadPoolExecutor(BRANCHES, thread_name_prefix=leftovers.OURS)
 
 
 class Loop:
@@ -35,7 +35,12 @@ class Loop:
         while True:
             self._begin()
             if not self._running:
-                return RunEnded(type="run_ended", due_at=self._due_at(), memory_bytes=memory.grown_bytes())
+                return RunEnded(
+                    type="run_ended",
+                    due_at=self._due_at(),
+                    memory_bytes=memory.grown_bytes(),
+                    clean=not leftovers.left(),
+                )
             self._run.emitter.flush()
             self._await_one()
 

@@ -33,10 +33,12 @@ def adopt() -> None:
 
 
 def own_children() -> list[int]:
-    """The process ids of this process's children, adopted ones too."""
-    with contextlib.suppress(OSError):
-        return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
-    return []
+    """The process ids of this process's children, adopted ones too, whichever thread they belong to."""
+    pids = []
+    for thread in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(OSError):
+            pids += [int(pid) for pid in (thread / "children").read_text().split()]
+    return pids
 
 
 def end_group(leader: int = 0) -> None:

@@ -396,6 +396,12 @@ def looks_around() -> dict[str, Any]:
 
 
 @op
+def leaves_a_thread() -> int:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    return 1
+
+
+@op
 def leaves_a_daemon(*, mark: str) -> int:
     """Its daemon is in no group of ours, and no child of anyone who lives."""
     if os.fork() == 0:

@@ -1,6 +1,7 @@
 """Warm processes are kept, worn ones replaced."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,23 @@ def test_it_is_replaced_when_memory_has_piled_up_in_it(pool: ChildPool, settings
     child = pool.take()
     pool.give_back(child, settings.child_growth_bytes + 1)
     assert not is_alive(child.pid)
+
+
+@pytest.mark.parametrize("op", ["leaves_a_thread", "leaves_a_grandchild", "leaves_a_daemon"])
+def test_one_in_which_an_op_left_something_running_is_not_used_again(pool: ChildPool, op: str, tmp_path: Path) -> None:
+    child = pool.take()
+    params = {} if op == "leaves_a_thread" else {"mark": str(tmp_path / "mark")}
+    # Also when the op ran on a branch of its own.
+    ran = execute(child, node("a", op, params=params), node("b", "one"))
+    assert ran.one("run_ended")["clean"] is False
+    pool.give_back(child, 0)
+    assert not is_alive(child.pid)
+
+
+def test_branches_leave_nothing_behind(pool: ChildPool) -> None:
+    child = pool.take()
+    assert execute(child, node("a", "one"), node("b", "starts_a_program")).one("run_ended")["clean"] is True
+    pool.discard(child)
 
 
 def test_one_that_ended_while_it_was_idle_is_not_lent(pool: ChildPool, wait_until: Callable[..., Any]) -> None:
