@@ -171,7 +171,7 @@ def _asked(function: Function) -> RunRequest:
         return RunRequest(params=answer)
     if isinstance(answer, RunRequest):
         return answer
-    raise TypeError(f"{function.__name__!r} must return params or a RunRequest, not a {type(answer).__name__}")
+    raise TypeError(f"{function.__name__!r} must return params or a RunRequest, not {type(answer).__name__}")
 
 
 def _name_of(job: AnyJob) -> str:
