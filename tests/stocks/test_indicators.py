@@ -18,6 +18,13 @@ from app.stocks.lake.market_lake import MarketLake
 from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars, pick, sse50
 
+
+@pytest.fixture(autouse=True)
+def several_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are built as large ones are."""
+    monkeypatch.setattr("app.stocks.lake.parquet.ROWS_PER_GROUP", 32)
+
+
 NAMES = [column.name for column in TECHNICAL]
 
 

@@ -13,6 +13,12 @@ from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars, pick
 
 
+@pytest.fixture(autouse=True)
+def several_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are built as large ones are."""
+    monkeypatch.setattr("app.stocks.lake.parquet.ROWS_PER_GROUP", 32)
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> MemoryHost:
     made = MemoryHost(tmp_path)

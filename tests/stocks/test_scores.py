@@ -21,6 +21,13 @@ from app.stocks.scoring.universe import LONG_AGO, NEVER, Universe, as_days
 from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars, pick, sse50
 
+
+@pytest.fixture(autouse=True)
+def several_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are built as large ones are."""
+    monkeypatch.setattr("app.stocks.lake.parquet.ROWS_PER_GROUP", 32)
+
+
 SESSIONS = [DAYS[0] - timedelta(days=n) for n in range(200, 0, -1)] + DAYS
 
 matrices = arrays.arrays(

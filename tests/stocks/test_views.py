@@ -17,6 +17,12 @@ from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import bars
 
 
+@pytest.fixture(autouse=True)
+def several_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are built as large ones are."""
+    monkeypatch.setattr("app.stocks.lake.parquet.ROWS_PER_GROUP", 32)
+
+
 def ask(data_dir: Path, query: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(data_dir / "market.duckdb"), read_only=True) as connection:
         return connection.execute(query).fetchall()

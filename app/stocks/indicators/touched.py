@@ -55,9 +55,9 @@ def remember(lake: MarketLake) -> None:
 def _note(since: dict[str, int], rows: pa.Table) -> None:
     if not len(rows):
         return
-    first = _keys(rows).group_by("order_book_id").aggregate([("trade_date", "min")])
-    days = first.column("trade_date_min").cast(pa.int32()).to_pylist()
-    for symbol, day in zip(first.column("order_book_id").cast(pa.string()).to_pylist(), days, strict=True):
+    keys = pa.table({"symbol": rows.column("order_book_id").cast(pa.string()), "day": rows.column("trade_date").cast(pa.int32())})
+    first = keys.group_by("symbol").aggregate([("day", "min")])
+    for symbol, day in zip(first.column("symbol").to_pylist(), first.column("day_min").to_pylist(), strict=True):
         since[symbol] = min(day, since.get(symbol, day))
 
 
