@@ -16,6 +16,7 @@ from app.definitions import query
 from app.stocks.arrays import Ints
 
 CLOSE = time(15, 0)
+EPOCH = date(1970, 1, 1).toordinal()
 _FIRST = "1990-12-19"
 # Shenzhen trades on Shanghai's days; Beijing does too, since it opened.
 _SINCE = {"XSHG": _FIRST, "XSHE": _FIRST, "BJSE": "2021-11-15"}
@@ -68,4 +69,10 @@ def back(sessions: Sequence[date], end: date, count: int) -> date:
 
 def day_numbers(days: Sequence[date]) -> Ints:
     """Days since 1970-01-01, as Arrow's date32 counts."""
-    return np.array(days, dtype="datetime64[D]").astype(np.int64)
+    # numpy's own conversion of dates takes ten times as long.
+    return np.fromiter((day.toordinal() for day in days), dtype=np.int64, count=len(days)) - EPOCH
+
+
+def day_of(number: int) -> date:
+    """The day of that number."""
+    return date.fromordinal(int(number) + EPOCH)

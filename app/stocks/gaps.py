@@ -50,8 +50,8 @@ class Roll:
     @property
     def listed(self) -> dict[str, date]:
         """The known listing dates."""
-        days = self.first.astype("datetime64[D]").astype(object)
-        return {one: day for one, day, told in zip(self.ids, days, self.told, strict=True) if told}
+        told = zip(self.ids, self.first, self.told, strict=True)
+        return {one: calendar.day_of(day) for one, day, known in told if known}
 
 
 @dataclass(frozen=True)

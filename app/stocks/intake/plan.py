@@ -63,14 +63,10 @@ def lacking(roll: Roll, keys: pa.Table, window: Window, *, strangers: bool) -> l
         return everything(roll, window, strangers=True)
     largest = max(wanted, key=lambda key: len(wanted[key]), default=None)
     return [
-        Span(_date(key[0]), _date(key[1]), ids, new=key[2], strangers=strangers and key == largest)
+        Span(calendar.day_of(key[0]), calendar.day_of(key[1]), ids, new=key[2], strangers=strangers and key == largest)
         for key, ids in sorted(wanted.items())
     ]
 
 
 def _any_session(sessions: Ints, low: int, high: int) -> bool:
     return bool(np.searchsorted(sessions, low) < np.searchsorted(sessions, high, side="right"))
-
-
-def _date(day: int) -> date:
-    return date.fromordinal(day + date(1970, 1, 1).toordinal())

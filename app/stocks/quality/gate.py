@@ -19,7 +19,7 @@ class QualityGate(Conflict):
 def pass_gate(report: Report, min_coverage: float = MIN_COVERAGE) -> None:
     """Raise QualityGate with every reason why the examined rows may not be published."""
     if reasons := refusals(report, min_coverage):
-        hint = "see the dataset quarantine and the step's log; a lower min_coverage publishes all the same"
+        hint = "the step's log has counts and examples; what is asked for are the op's params min_coverage and block"
         raise QualityGate("Not published: " + "; ".join(reasons), hint=hint)
 
 

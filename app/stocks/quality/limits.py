@@ -9,6 +9,7 @@ from datetime import date
 
 import numpy as np
 
+from app.stocks import calendar
 from app.stocks.arrays import Flags, Floats, Ints
 from app.stocks.instruments import BOARDS
 
@@ -53,15 +54,11 @@ FREE_STARTS = (
 )
 
 
-def _day(of: date) -> int:
-    return int(np.datetime64(of).astype(int))
-
-
 def percent(board: Ints, days: Ints, is_st: Flags) -> Ints:
     """The limit in percent for each (board's place in BOARDS, day, special treatment); 0 where there was none yet."""
     found = np.zeros(np.broadcast_shapes(board.shape, days.shape, is_st.shape), dtype=np.int64)
     for rule in RATES:
-        applies = (board == BOARDS.index(rule.board)) & (days >= _day(rule.since))
+        applies = (board == BOARDS.index(rule.board)) & (days >= calendar.day_numbers([rule.since])[0])
         found = np.where(applies & is_st if rule.st else applies, rule.percent, found)
         # A later general rule must not undo the rule for special treatment: RATES lists them in that order.
     return found
@@ -71,7 +68,9 @@ def free_sessions(board: Ints, listed: Ints) -> Ints:
     """How many sessions from its listing on a name trades without the ordinary limit."""
     found = np.zeros(np.broadcast_shapes(board.shape, listed.shape), dtype=np.int64)
     for rule in FREE_STARTS:
-        found = np.where((board == BOARDS.index(rule.board)) & (listed >= _day(rule.since)), rule.sessions, found)
+        found = np.where(
+            (board == BOARDS.index(rule.board)) & (listed >= calendar.day_numbers([rule.since])[0]), rule.sessions, found
+        )
     return found
 
 

@@ -130,7 +130,4 @@ class Panel:
 
     def row(self, at: int) -> tuple[str, date]:
         """The key of a row."""
-        return self.ids[self.code[at]], date.fromordinal(int(self.day[at]) + _EPOCH)
-
-
-_EPOCH = date(1970, 1, 1).toordinal()
+        return self.ids[self.code[at]], calendar.day_of(self.day[at])

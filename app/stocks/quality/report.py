@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.stocks import calendar
 from app.stocks.gaps import Grid
 from app.stocks.quality import neighbours, rows
 from app.stocks.quality.check import COMPLETENESS, DUPLICATES, EXAMPLES, Check, Policy, Verdict
@@ -66,7 +67,7 @@ class Report:
             self.newest = int(np.count_nonzero(grid.expected[:, -1])), int(by_day[-1])
         for at in np.flatnonzero(by_day)[::-1][:EXAMPLES]:
             names = [grid.ids[n] for n in np.flatnonzero(missing[:, at])[:EXAMPLES]]
-            day = grid.days[at].astype("datetime64[D]").astype(object)
+            day = calendar.day_of(grid.days[at])
             detail = f"{by_day[at]} missing: {', '.join(names)}{', ...' if by_day[at] > len(names) else ''}"
             verdict.examples.append({"order_book_id": names[0], "trade_date": day.isoformat(), "detail": detail})
         verdict.examples = sorted(verdict.examples, key=lambda one: str(one["trade_date"]), reverse=True)[:EXAMPLES]
