@@ -1,6 +1,7 @@
 """Bars from files: vendors' names and units come out canonical, and a bad file is told by name, column and row."""
 
 import csv
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from app.stocks import dictionary
 from app.stocks.sources import Data, Empty, Health, Unavailable
-from app.stocks.sources.files import Files
+from app.stocks.sources.files import Files, aliases
 from app.stocks.sources.files.ids import canonical
 
 ALWAYS = (date(1990, 1, 1), date(2030, 1, 1))
@@ -306,3 +307,11 @@ def test_other_delimiters_and_a_byte_order_mark(tmp_path: Path, sessions: list[d
     answer = Files(str(path), sessions).daily_bars(None, *ALWAYS)
     assert isinstance(answer, Data)
     assert answer.table.column("close").to_pylist() == [10.1]
+
+
+def test_the_document_names_every_alias() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "file-source.md").read_text()
+    said = set(re.findall(r"`([a-z_]+)`", text))
+    assert {alias.name for alias in aliases.NAMES} | {alias.means.column for alias in aliases.NAMES} <= said
+    required = ", ".join(f"`{name}`" for name in aliases.REQUIRED)
+    assert f"Required: {required}." in text
