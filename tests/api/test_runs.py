@@ -152,12 +152,12 @@ def test_two_who_make_versions_at_once_both_succeed(planted: House) -> None:
     assert versions == sorted(range(1, len(versions) + 1), reverse=True)
 
 
-@pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 256, "a\tb"])
-def test_a_key_that_is_none(house: House, key: str) -> None:
+def test_a_key_that_is_none(house: House) -> None:
     house.plant()
-    answer = house.client().post("/jobs/j/runs", headers={"Idempotency-Key": key.encode()})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "/header/Idempotency-Key"
+    for key in ("", "a b", "ü", "x" * 256, "a\tb"):
+        answer = house.client().post("/jobs/j/runs", headers={"Idempotency-Key": key.encode()})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/header/Idempotency-Key"
 
 
 def test_a_full_queue(new_house: Any) -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 T = TypeVar("T")
@@ -14,6 +14,7 @@ Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]", re.ASCII)
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
@@ -43,22 +44,16 @@ def _day(value: Any) -> Any:
 DayIn = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
-def _instant(value: datetime) -> datetime:
-    if not _FIRST <= value <= _LAST:
-        raise PydanticCustomError("value_error", "must lie between 1970 and 9999")
-    return value.astimezone(UTC)
+def _instant(value: Any) -> Any:
+    # Nor this: a text of digits is a number of seconds to it.
+    if isinstance(value, str) and _INSTANT.match(value):
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = None
+        if at is not None and at.tzinfo is not None and _FIRST <= at <= _LAST:
+            return at.astimezone(UTC)
+    raise PydanticCustomError("value_error", "must be an instant of 1970 or later, as 2026-11-20T01:00:00Z")
 
 
-def _text(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise PydanticCustomError("value_error", "must be an instant with its offset, as 2026-11-20T01:00:00Z")
-    return value
-
-
-InstantIn = Annotated[
-    AwareDatetime,
-    Field(strict=False),
-    BeforeValidator(_text),
-    AfterValidator(_instant),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
+InstantIn = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
