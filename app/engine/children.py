@@ -4,7 +4,8 @@ import threading
 import time
 from typing import NamedTuple
 
-from app.engine.child import Child, ChildLost, ExitFacts, Received
+from app.engine.child import Child, ChildLost, Received
+from app.engine.exits import ExitFacts
 from app.engine.forkserver import ForkServer
 from app.engine.query_child import QueryChild
 from app.errors import Unavailable

@@ -115,14 +115,22 @@ class ForkServer:
     def _keep(self) -> None:
         deaths = 0
         while not self._stopping.is_set():
-            control, process = self._launch()
-            module = self._listen(control)
-            self._end(control, process)
-            if self._stopping.is_set():
-                return
-            self._blame(module, process.returncode)
-            self._stopping.wait(_PAUSE_SECONDS[min(deaths, len(_PAUSE_SECONDS) - 1)])
+            try:
+                module = self._serve_once()
+            except OSError as error:
+                log.error("no forkserver could be started: %s", error)
+                module = ""
             deaths = 0 if module is None else deaths + 1
+            self._stopping.wait(_PAUSE_SECONDS[min(deaths, len(_PAUSE_SECONDS) - 1)])
+
+    def _serve_once(self) -> str | None:
+        """One forkserver from start to end; the module that it was importing then, None when it had imported all."""
+        control, process = self._launch()
+        module = self._listen(control)
+        self._end(control, process)
+        if not self._stopping.is_set():
+            self._blame(module, process.returncode)
+        return module
 
     def _launch(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
@@ -143,9 +151,8 @@ class ForkServer:
         return ours, process
 
     def _listen(self, control: socket.socket) -> str | None:
-        """Hear what the forkserver imports until it is gone; the module it was at, None when it had imported all."""
+        """Hear what the forkserver imports until it is gone or hangs."""
         module, lines = "", b""
-        control.settimeout(IMPORT_SECONDS)
         while True:
             try:
                 data = control.recv(4096)
@@ -157,8 +164,8 @@ class ForkServer:
                 return None if self._preloaded else module
             *names, lines = (lines + data).split(b"\n")
             module = names[-1].decode() if names else module
+            control.settimeout(IMPORT_SECONDS if module else None)
             if names and not module:
-                control.settimeout(None)
                 with self._changed:
                     self._preloaded = True
                     self._changed.notify_all()

@@ -69,14 +69,20 @@ def inlets(op: Op) -> dict[str, Inlet]:
 def _inlet(name: str, annotation: Any, parameter: inspect.Parameter) -> Inlet:
     bare, _ = unwrap(annotation)
     kind = kind_of(annotation)
-    extras = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, str)]
     return Inlet(
         kind=kind,
         form=_FORMS[bare.__name__] if kind == "frame" else None,
-        dataset=extras[0] if extras else name,
+        dataset=_dataset_name(annotation) or name,
         adapter=_adapter(annotation) if kind == "value" else None,
         positional=parameter.kind is parameter.POSITIONAL_ONLY,
     )
+
+
+def _dataset_name(annotation: Any) -> str | None:
+    """The name in `Annotated[Dataset, "name"]`, also where that is optional."""
+    names = [extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, str)]
+    inner = [name for part in typing.get_args(annotation) if (name := _dataset_name(part)) is not None]
+    return next(iter([*names, *inner]), None)
 
 
 def _adapter(annotation: Any) -> TypeAdapter[Any] | None:

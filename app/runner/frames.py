@@ -5,6 +5,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from app.definitions.kinds import kind_of
 from app.definitions.messages import Output
 
 Form = Literal["pandas", "arrow", "batch"]
@@ -90,7 +91,7 @@ def readable(output: Output, data_dir: Path) -> bool:
 
 def is_frame(value: Any) -> bool:
     """Whether the object is a pandas or Arrow frame, without importing either."""
-    return any((cls.__module__.partition(".")[0], cls.__name__) in _CLASSES for cls in type(value).__mro__)
+    return any(kind_of(cls) == "frame" for cls in type(value).__mro__)
 
 
 def as_form(frame: Any, form: Form) -> Any:
@@ -124,6 +125,3 @@ def _size(frame: Any) -> int:
 
 def _is_pandas(frame: Any) -> bool:
     return hasattr(frame, "iloc")
-
-
-_CLASSES = {("pandas", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch")}

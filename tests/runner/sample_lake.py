@@ -110,5 +110,10 @@ def named(data: Annotated[Dataset, "prices"]) -> str:
 
 
 @op
+def perhaps_named(data: Annotated[Dataset, "quotes"] | None = None) -> str | None:
+    return data.name if data else None
+
+
+@op
 def sum_of(data: pa.Table) -> float:
     return float(sum(data["value"].to_pylist()))

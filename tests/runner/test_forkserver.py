@@ -17,6 +17,9 @@ from tests.runner.runs import execute, node
 ALLOWED = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH"}
 Serve = Callable[..., ForkServer]
 
+# Each starts a forkserver of its own, with all its imports.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
@@ -119,9 +122,10 @@ def test_an_import_that_ends_the_process_is_blamed_and_left_out(serve: Serve, so
 
 
 def test_an_import_that_hangs_is_ended(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_forkserver, "IMPORT_SECONDS", 3)
+    monkeypatch.setattr(engine_forkserver, "_STRIKES", 1)
+    monkeypatch.setattr(engine_forkserver, "IMPORT_SECONDS", 10)
     queries = QueryChild(serve("import threading; threading.Event().wait()"))
-    assert "took longer than 3 s" in {module.module: module.error for module in queries.describe().broken}["their_ops_0"]
+    assert "took longer than 10 s" in {module.module: module.error for module in queries.describe().broken}["their_ops_0"]
     queries.close()
 
 

@@ -22,6 +22,9 @@ AS_SCRIPT = (str(ROOT / "tests" / "runner" / "parent.py"),)
 
 Start = Callable[..., dict[str, Any]]
 
+# Each starts a forkserver of its own, with all its imports.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def start(tmp_path: Path, wait_until: Callable[..., Any]) -> Iterator[Start]:
