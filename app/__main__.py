@@ -11,12 +11,21 @@ def _serve(arguments: list[str]) -> None:
     given = overrides(arguments)
     try:
         checked = settings.load(**given)
+        _import_structlog_without_rich()
         from app import main
 
         main.serve(checked)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+
+
+def _import_structlog_without_rich() -> None:
+    """structlog imports rich wherever it is installed: 5 MB, for tracebacks that the service never draws."""
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import structlog  # noqa: F401
+
+    del sys.modules["rich"]
 
 
 if __name__ == "__main__":
