@@ -12,6 +12,10 @@ from app.api.streams import Pulse
 from app.api.waiting import Watch
 from app.manager import PipelineManager, log_topic
 
+Place = tuple[int, int]
+"""An attempt of the run, and a byte of its log."""
+
+BEGINNING: Place = (0, 0)
 _CHUNK = 256 * 1024
 """Bytes read at once; longer than any line."""
 
@@ -63,7 +67,7 @@ def text(found: list[LogFile]) -> Iterator[bytes]:
         offset = 0
         while lines := file.lines(offset, 1000):
             offset = lines[-1][0]
-            yield "".join(_plain(json.loads(line)) for _, line in lines).encode("utf-8", "replace")
+            yield "".join(_plain(_parsed(line)) for _, line in lines).encode("utf-8", "replace")
 
 
 def _plain(line: dict[str, Any]) -> str:
@@ -72,7 +76,7 @@ def _plain(line: dict[str, Any]) -> str:
     return f"{line['at']} {line['level']:<7}{where} {line['message']}{fields}\n"
 
 
-def page(found: list[LogFile], after: tuple[int, int], limit: int) -> list[tuple[str, dict[str, Any]]]:
+def page(found: list[LogFile], after: Place, limit: int) -> list[tuple[str, dict[str, Any]]]:
     """Up to `limit` lines behind that place (attempt, byte), each with the place behind it."""
     lines: list[tuple[str, dict[str, Any]]] = []
     for file in found:
@@ -81,8 +85,17 @@ def page(found: list[LogFile], after: tuple[int, int], limit: int) -> list[tuple
         offset = after[1] if file.attempt == after[0] else 0
         while len(lines) < limit and (more := file.lines(offset, limit - len(lines))):
             offset = more[-1][0]
-            lines.extend((f"{file.attempt}:{end}", shown(file.attempt, json.loads(line))) for end, line in more)
+            lines.extend((f"{file.attempt}:{end}", shown(file.attempt, _parsed(line))) for end, line in more)
     return lines
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """A line; a power cut may have left half of one, which is shown as it is."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError:
+        found = {"at": "", "level": "damaged", "node": None, "message": line.decode("utf-8", "replace").rstrip(), "fields": {}}
+    return found
 
 
 def shown(attempt: int, line: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +103,7 @@ def shown(attempt: int, line: dict[str, Any]) -> dict[str, Any]:
     return {**line, "attempt": attempt, "step_attempt": line.get("attempt")}
 
 
-async def follow(watch: Watch, run_id: str, asked: LogsQuery, after: tuple[int, int]) -> AsyncIterator[bytes]:
+async def follow(watch: Watch, run_id: str, asked: LogsQuery, after: Place) -> AsyncIterator[bytes]:
     """Lines as they come, until the run has ended and all are sent."""
     yield format_sse_event(retry=1000, comment=run_id)
     pulse = Pulse()
@@ -111,14 +124,12 @@ async def follow(watch: Watch, run_id: str, asked: LogsQuery, after: tuple[int, 
                 yield KEEPALIVE_COMMENT
 
 
-def _more(
-    manager: PipelineManager, run_id: str, asked: LogsQuery, after: tuple[int, int]
-) -> tuple[bool, list[tuple[str, dict[str, Any]]]]:
+def _more(manager: PipelineManager, run_id: str, asked: LogsQuery, after: Place) -> tuple[bool, list[tuple[str, dict[str, Any]]]]:
     ended, found = files(manager, run_id, asked.attempt)
     return ended, page(found, after, asked.limit)
 
 
-def place_of(text: str) -> tuple[int, int]:
+def place_of(text: str) -> Place:
     """The attempt and the byte of a place. Raises ValueError."""
     attempt, _, offset = text.partition(":")
     if not (attempt.isascii() and attempt.isdigit() and offset.isascii() and offset.isdigit() and len(text) < 40):

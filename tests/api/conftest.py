@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from app.api.application import build
 from app.definitions.catalogue import BrokenModule, Catalogue, OpSpec, Port
-from app.manager import PipelineManager
+from app.manager import PipelineManager, log_topic
 from app.settings import Settings
 from app.store import calendars, catalogue, claims, endings, keys, logs, steps, workers
 from app.store.database import Connection, Database
@@ -81,6 +81,7 @@ class House:
                 skipped = {"type": "step_skipped", "node": node, "at": AT, "reason": "upstream_failed", "detail": "a failed"}
                 self.report(fence, skipped)
         self.database.write(lambda connection: endings.settle(connection, fence))
+        self.database.changes.notify([log_topic(fence.run_id)])
 
     def report(self, fence: Fence, event: Any) -> None:
         self.database.write(lambda connection: steps.record(connection, fence, [event]))
@@ -94,6 +95,7 @@ class House:
             file.write(b"".join(lines))
         facts = logs.LogFacts(str(path), target.stat().st_size, len(lines), False)
         self.database.write(lambda connection: logs.save(connection, run_id, attempt, facts))
+        self.database.changes.notify([log_topic(run_id)])
 
 
 def _succeeded(node: str) -> Any:

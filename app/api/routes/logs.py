@@ -32,16 +32,18 @@ def get_run_logs(
     """A run's log: JSON, text/plain or text/event-stream, as the header Accept asks."""
     found = log_files.files(manager, run_id, asked.attempt)[1]
     if "text/event-stream" in accept:
-        return EventStream(watch, log_files.follow(watch, run_id, asked, _place(last_event_id, "/header/Last-Event-ID")))
+        after = _place(last_event_id, "/header/Last-Event-ID") or _place(asked.after_text(), "/query/cursor")
+        return EventStream(watch, log_files.follow(watch, run_id, asked, after or log_files.BEGINNING))
     if "text/plain" in accept:
         headers = {"Content-Disposition": f'inline; filename="{run_id}.log"'}
         return StreamingResponse(log_files.text(found), headers=headers, media_type="text/plain; charset=utf-8")
-    lines = log_files.page(found, _place(asked.after_text(), "/query/cursor"), asked.limit + 1)
+    after = _place(asked.after_text(), "/query/cursor") or log_files.BEGINNING
+    lines = log_files.page(found, after, asked.limit + 1)
     return answer(Items[LogLine], asked.shown(lines, lambda line: line[1], lambda line: line[0]))
 
 
-def _place(text: str | None, pointer: str) -> tuple[int, int]:
+def _place(text: str | None, pointer: str) -> log_files.Place | None:
     try:
-        return log_files.place_of(text) if text else (0, 0)
+        return log_files.place_of(text) if text else None
     except ValueError:
         raise Invalid("The request is not valid.", faults=[Fault(pointer, "is no place in a log")]) from None
