@@ -294,6 +294,17 @@ def test_fundamentals_are_used_from_their_known_date_on_and_move_with_the_split_
     assert indicators(lake, "600001.XSHG")[[column.name for column in FUNDAMENTAL]].isna().all(axis=None)
 
 
+def test_what_became_known_later_of_an_older_day_replaces_nothing(tmp_path: Path) -> None:
+    lake = MemoryHost(tmp_path).lake()
+    lake.stage("daily_bars", bars())
+    lake.stage("fundamentals", valuation(DAYS[90], DAYS[90], earnings_yield=0.08))
+    lake.stage("fundamentals", valuation(DAYS[120], DAYS[60], earnings_yield=0.01))
+    calculate(lake)
+    close = (pick(bars(), "600002.XSHG")["close"] * pick(bars(), "600002.XSHG")["split_factor"]).to_numpy()
+    found = indicators(lake, "600002.XSHG")["earnings_yield"]
+    np.testing.assert_allclose(found[90:], 0.08 * close[90] / close[90:])
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -178,6 +178,16 @@ def test_scores_begin_when_half_of_the_universe_has_min_factors(lake: MarketLake
     assert len(pick(found, "600004.XSHG", DAYS[71])) == 1
 
 
+@pytest.mark.parametrize(("with_factors", "is_scored"), [(1, False), (2, True)])
+def test_exactly_half_is_enough(tmp_path: Path, with_factors: int, is_scored: bool) -> None:
+    lake = MemoryHost(tmp_path).lake()
+    lake.stage("daily_bars", pick(bars(symbols=4), day=DAYS[0]))
+    ids = [f"{600000 + n}.XSHG" for n in range(with_factors)]
+    lake.stage("indicators", pd.DataFrame({"order_book_id": ids, "trade_date": DAYS[0], "rsi14": 50.0, "momentum_20d": 0.1}))
+    assert len(pick(bars(symbols=5), day=DAYS[0])) == 4
+    assert len(scored(lake)) == (4 if is_scored else 0)
+
+
 def test_who_does_not_take_part(lake: MarketLake) -> None:
     everyone = set(scored(lake)["order_book_id"])
     assert everyone == {f"{600000 + n}.XSHG" for n in range(12)}
@@ -256,8 +266,10 @@ def test_a_new_listing_leaves_older_months_alone_and_other_rules_do_not(tmp_path
                                             "listed_date": [DAYS[-30]], "source": ["test"]}))  # fmt: skip
     months = len({f"{day:%Y-%m}" for day in DAYS[-30:]})
     assert calculate(lake, SESSIONS).months == months
-    assert calculate(lake, SESSIONS, weights={"rsi14": 1, "momentum_20d": 1, "turnover_rate": 1}).months == 7
     assert calculate(lake, SESSIONS, min_factors=4).months == 7
+    assert calculate(lake, SESSIONS, min_factors=4, universe=Universe(exclude_st=False)).months == 7
+    weighing = {"rsi14": 1, "momentum_20d": 1, "turnover_rate": 1, "volume_ratio_5d": 1}
+    assert calculate(lake, SESSIONS, min_factors=4, universe=Universe(exclude_st=False), weights=weighing).months == 7
 
 
 def test_a_range_of_dates_changes_no_other_and_leaves_the_rest_due(lake: MarketLake) -> None:
