@@ -123,3 +123,10 @@ def test_a_pipeline_that_is_not_there_is_a_fault_when_the_known_ones_are_given()
     assert [(fault.pointer, fault.message) for fault in caught.value.faults] == [
         ("/pipeline_version", "the pipeline 'stock_analysis' has no version 3")
     ]
+
+
+def test_a_key_that_is_no_text_is_all_that_is_said() -> None:
+    # What else is wrong cannot be known: pydantic gives up on an object with such a key.
+    assert faults({"pipeline": None, "\ud800": 1}, pipelines=["stock_analysis"]) == {
+        "/\\ud800": "its key holds a lone surrogate, which is no Unicode text"
+    }

@@ -49,6 +49,7 @@ def test_a_run_is_given_defaults_under_the_jobs_params_under_its_own() -> None:
         ({"days": None}, "/params/days", "must be an integer, not None"),
         ({"ratio": 1}, "/params/ratio", "must be less than 1, not 1"),
         ({"ratio": float("nan")}, "/params/ratio", "is not a finite number"),
+        ({"days": float("inf")}, "/params/days", "is not a finite number"),
         ({"symbols": "all"}, "/params/symbols", "must be an array or null, not 'all'"),
         ({"symbols": ["000001.XSHE", "x"]}, "/params/symbols/1", "must have at least 2 characters, not 'x'"),
         ({"symbols": ["a\0"]}, "/params/symbols/0", "holds a NUL character"),

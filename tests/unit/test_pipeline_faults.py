@@ -90,6 +90,46 @@ def test_a_secret_is_named_and_never_written_down() -> None:
     parsed(document)
 
 
+def test_a_default_that_names_a_secret_is_no_value_to_check() -> None:
+    parsed(
+        {
+            "name": "a",
+            "params": {"token": {"type": "string", "secret": True, "default": {"$secret": "TOKEN"}}},
+            "nodes": [{"id": "load", "op": "fetch", "params": {"token": "${params.token}"}}],
+        }
+    )
+
+
+def test_what_a_run_will_fill_in_makes_nothing_around_it_a_fault() -> None:
+    document: dict[str, Any] = {
+        "name": "a",
+        "params": {"name": {"type": "string"}, "rows": {"type": "integer", "default": 1}},
+        "nodes": [
+            # Neither alternative holds while the name is not known: the fault would be the whole list's.
+            {"id": "load", "op": "choose", "params": {"either": ["x", "${params.name}"]}},
+            # An integer is a number.
+            {"id": "split", "op": "split", "inputs": {"data": "load"}, "params": {"ratio": "${params.rows}"}},
+        ],
+    }
+    parsed(document)
+    document["nodes"][0]["params"]["either"] = ["x", 1]
+    assert faults(document) == {"/nodes/0/params/either": "suits none of the forms that are allowed here: ['x', 1]"}
+
+
+def test_a_set_may_be_given_with_repeats() -> None:
+    parsed({"name": "a", "nodes": [{"id": "load", "op": "choose", "params": {"names": ["x", "x"]}}]})
+
+
+def test_declarations_are_bounded() -> None:
+    many = {f"p{index}": {} for index in range(201)}
+    assert faults({**stock_analysis(), "params": many}) == {
+        "/params": "declares 201 params; at most 200 are allowed",
+        "/nodes/0/params/days": "the pipeline declares no param 'report_days'",
+    }
+    long = {"report_days": {"type": "integer"}, **{f"p{index}": {"description": "x" * 9_000} for index in range(8)}}
+    assert faults({**stock_analysis(), "params": long}) == {"/params": "has more than 64 KB as JSON"}
+
+
 @pytest.mark.parametrize("document", [None, True, 5, "text", [], [1], [[{}]]])
 def test_what_is_no_object_is_refused_as_a_whole(document: object) -> None:
     assert list(faults(document)) == [""]
