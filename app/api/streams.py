@@ -11,12 +11,10 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.paging import LARGEST_NUMBER
 from app.api.schemas.operation import StreamQuery
-from app.api.schemas.problem import Responses
 from app.api.waiting import POLL_SECONDS, Watch
 from app.errors import Fault, Invalid, QueueFull
 from app.manager import TRANSITIONS
 
-STREAMED: Responses = {200: {"description": "Events.", "content": {"text/event-stream": {}}}}
 PLACES = 200
 _PING_SECONDS = 15.0
 

@@ -123,7 +123,7 @@ def test_ready_when_everything_is_there(house: House) -> None:
     anybody, admin = house.client(None), house.client("admin")
     assert anybody.get("http://test/healthz").text == "ok\n"
     before = anybody.get("http://test/readyz")
-    assert (before.status_code, before.content) == (503, b"")
+    assert (before.status_code, before.json()) == (503, {"ready": False, "checks": {}})
     assert admin.get("http://test/readyz").json() == {
         "ready": False,
         "checks": {"database": True, "catalogue": True, "calendar": True, "worker": False},

@@ -12,7 +12,7 @@ from app.api.route import Route
 from app.api.schemas.operation import AuditEntry, Queue, StreamQuery, Worker
 from app.api.schemas.problem import problems
 from app.api.schemas.shown import Items
-from app.api.streams import STREAMED, transitions
+from app.api.streams import EventStream, transitions
 
 operation = APIRouter(tags=["operation"], route_class=Route)
 
@@ -36,7 +36,7 @@ def list_audit(manager: Manager, page: Annotated[Page, Query()]) -> Any:
     return page.shown(found, lambda row: row, lambda row: row["seq"])
 
 
-@operation.get("/stream", response_model=None, responses={**STREAMED, **problems(429)}, dependencies=[VIEWER])
+@operation.get("/stream", status_code=200, response_class=EventStream, responses=problems(429), dependencies=[VIEWER])
 async def stream_transitions(
     watch: Watching, asked: Annotated[StreamQuery, Query()], last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
