@@ -138,20 +138,31 @@ def test_history_is_extended_backwards(bench: MakeBench) -> None:
     assert min(bars(there).column("trade_date").to_pylist()) == date(2026, 1, 5)
 
 
-def test_completion_fetches_what_never_came(bench: MakeBench, tmp_path: Path) -> None:
+def test_completion_fetches_what_never_came_and_nothing_else(bench: MakeBench, tmp_path: Path) -> None:
     days = ["2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20"]
     rows = [row(day, one, prev_close=10.1, adj_factor=1.0) for day in days for one in ("600000.XSHG", "000001.XSHE")]
-    lost = rows[5]
-    # The wrong reference price on the day after: the lost day can have been no rest.
-    wrong = [one | {"prev_close": 9.0} if one["trade_date"] == days[3] else one for one in rows if one is not lost]
+    # Wrong reference prices on the days after: the two lost days can have been no rests.
+    wrong = [one | {"prev_close": 9.0} for at, one in enumerate(rows) if at not in (3, 7)]
     path = write(tmp_path / "bars.csv", wrong)
     there = bench(source="files", files_path=str(path))
-    context, _ = go(there)
-    assert context.metrics["missing_rows"] == 1
+    context = there.run()
+    complete_data(context, load_market_data(context), min_coverage=0.5)
+    there.publish(context)
+    assert context.metrics["missing_rows"] == 2
     write(path, rows)
     context, outcome = go(there)
-    assert (outcome, context.metrics["missing_rows"], context.metrics["fetched_rows"]) == ("published", 0, 1)
-    assert bars(there, start=date(2026, 11, 18), end=date(2026, 11, 18)).num_rows == 2
+    assert (outcome, context.metrics["missing_rows"], context.metrics["fetched_rows"]) == ("published", 0, 2)
+    between = bars(there, start=date(2026, 11, 17), end=date(2026, 11, 19), symbols=["000001.XSHE"])
+    assert between.column("prev_close").to_pylist() == [10.1, 9.0, 10.1]
+
+
+def test_days_that_are_not_over_are_not_taken(bench: MakeBench, tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.csv", [row(f"2026-11-{day}") for day in (19, 20, 23, 24)])
+    there = bench(source="files", files_path=str(path), at=datetime(2026, 11, 23, 6, 59, tzinfo=UTC))
+    go(there, validate=True)
+    assert max(bars(there).column("trade_date").to_pylist()) == date(2026, 11, 20)
+    go(there, validate=True, facts={"at": datetime(2026, 11, 23, 7, tzinfo=UTC)})
+    assert max(bars(there).column("trade_date").to_pylist()) == date(2026, 11, 23)
 
 
 def test_refetch_replaces_what_the_source_corrected(bench: MakeBench, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -169,6 +170,21 @@ def test_a_quiet_market_fails_nothing(sessions: list[date]) -> None:
     assert report.verdicts["prev_close"].checked == 7
 
 
+def test_after_a_lost_day_nobody_knows_the_last_close(sessions: list[date]) -> None:
+    report = Report.begin(date(2026, 1, 5), date(2026, 1, 14))
+    report.examine(Panel.of(bars(sessions, lambda at, row: None if at == 3 else row), sessions))
+    assert (report.verdicts["prev_close"].checked, report.verdicts["prev_close"].failed) == (5, 0)
+
+
+def test_a_suspended_day_does_not_break_the_chain(sessions: list[date]) -> None:
+    nothing = dict.fromkeys(("open", "high", "low", "close", "prev_close"))
+    table = bars(sessions, lambda at, row: row | nothing | {"is_suspended": True, "volume": 0} if at == 3 else row)
+    report = Report.begin(date(2026, 1, 5), date(2026, 1, 14))
+    report.examine(Panel.of(table, sessions))
+    # The row after it resumes a tenth above the last close.
+    assert (report.verdicts["prev_close"].checked, report.verdicts["prev_close"].failed) == (6, 1)
+
+
 def test_a_factor_explains_a_cut_price(sessions: list[date]) -> None:
     def ex_date(at: int, row: Row) -> Row:
         half = {name: row[name] / 2 for name in ("open", "high", "low", "close", "prev_close")}
@@ -224,6 +240,15 @@ def test_many_good_days_do_not_hide_half_a_delivery() -> None:
     with pytest.raises(gate.QualityGate) as failure:
         gate.pass_gate(report_of(150, 100_000, newest=(300, 150)))
     assert failure.value.reason == "quality_gate"
+    report = Report.begin(START, END)
+    missing = np.zeros((20, 100), dtype=bool)
+    missing[:7, -1] = True
+    for year in (missing[:, :50], missing[:, 50:]):
+        ids = [f"{at:06d}.XSHE" for at in range(20)]
+        report.count_missing(gaps.Grid(ids, np.arange(20_000, 20_050), np.ones_like(year), ~year))
+    assert (report.expected, report.missing, report.newest) == (2000, 7, (20, 7))
+    assert "7 of 20 expected rows of 2025-12-31 are missing" in gate.refusals(report)[0]
+    assert report.verdicts["completeness"].examples[0]["detail"].startswith("7 missing: 000000.XSHE")
 
 
 def test_a_row_in_the_lake_that_should_have_been_kept_out_blocks(sessions: list[date]) -> None:

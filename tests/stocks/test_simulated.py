@@ -94,6 +94,9 @@ def test_it_answers_in_words_what_it_cannot_give(sessions: list[date]) -> None:
     future = source.daily_bars(None, date(2026, 11, 24), date(2026, 11, 24))
     assert isinstance(future, Unavailable)
     assert future.reason == "not_ready"
+    partly = source.daily_bars(["600000.SIM"], date(2026, 11, 20), date(2026, 11, 30))
+    assert isinstance(partly, Data)
+    assert partly.table.column("trade_date").to_pylist() == [date(2026, 11, 20), date(2026, 11, 23)]
     stranger = source.daily_bars(["600519.XSHG"], FIRST, LAST)
     assert isinstance(stranger, Unavailable)
     assert stranger.reason == "bad_request"
