@@ -46,6 +46,10 @@ class MarketLake:
         file = self._staging.current(dataset, partition)
         return self.folder / file["path"] if file else None
 
+    def newest_date(self, dataset: str) -> str | None:
+        """The dataset's last trade date; None when it is empty or has no dates."""
+        return max((last for file in self.files(dataset) if (last := file["max_date"])), default=None)
+
     def symbols(self, dataset: str) -> dict[str, int]:
         """Every instrument of the dataset with its number of rows."""
         return sweep.symbols(self.folder, self.files(dataset))
