@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.api.answers import BASE, answer
 from app.api.schemas.problem import Responses
 from app.api.schemas.runs import Run
-from app.manager import EVERYTHING, PipelineManager, run_topic
+from app.manager import EVERYTHING, PipelineManager, ended_topic
 
 T = TypeVar("T")
 
@@ -71,13 +71,13 @@ class Watch:
     async def _until_final(self, request: Request, run_id: str, seconds: float) -> dict[str, Any] | None:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        with self.manager.database.changes.async_flag(run_topic(run_id)) as changed:
+        with self.manager.database.changes.async_flag(ended_topic(run_id)) as changed:
             gone = asyncio.create_task(_gone(request, changed))
             try:
                 while True:
                     changed.clear()
-                    if await self.look(self.manager.run_is_final, run_id):
-                        return await self.look(self.manager.get_run, run_id)
+                    if (run := await self.look(self.manager.ended_run, run_id)) is not None:
+                        return run
                     left = until - loop.time()
                     if left <= 0 or gone.done() or self.stopping:
                         return None

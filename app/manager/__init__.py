@@ -3,7 +3,7 @@
 from app.manager.acceptance import RunRequest
 from app.manager.manager import PipelineManager
 from app.manager.queries import Queries
-from app.store.changes import EVERYTHING, TRANSITIONS, log_topic, run_topic
+from app.store.changes import EVERYTHING, TRANSITIONS, ended_topic, log_topic
 from app.store.definitions import Definition, Kind
 from app.store.keys import Key, Role
 from app.store.runs import Filter
@@ -25,6 +25,6 @@ __all__ = [
     "RunStatus",
     "StepStatus",
     "definition_view",
+    "ended_topic",
     "log_topic",
-    "run_topic",
 ]

@@ -19,7 +19,7 @@ from app.manager.queries import Queries
 from app.manager.retrying import retry
 from app.settings import Settings
 from app.store import audit, catalogue, claims, definitions, idempotency, insights, pools, runs, views, workers
-from app.store.changes import run_topic
+from app.store.changes import ended_topic
 from app.store.database import Connection, Database
 from app.store.definitions import Definition, Kind, Saved
 from app.store.status import RunStatus
@@ -241,7 +241,7 @@ class PipelineManager(Data, Operation, People):
     def wait_run(self, run_id: str, seconds: float | None) -> dict[str, Any]:
         """The run once it is final, or as it is when the seconds are over. Blocks its thread; a face waits otherwise."""
         until = time.monotonic() + (seconds if seconds is not None else float("inf"))
-        with self.database.changes.flag(run_topic(run_id)) as changed:
+        with self.database.changes.flag(ended_topic(run_id)) as changed:
             while True:
                 changed.clear()
                 run = self.get_run(run_id)

@@ -70,10 +70,10 @@ class Operation:
         with self.database.read() as connection:
             return [views.row_view(row) for row in workers.registered(connection)]
 
-    def run_is_final(self, run_id: str) -> bool:
-        """Whether the run has ended. Raises NotFound."""
+    def ended_run(self, run_id: str) -> dict[str, Any] | None:
+        """The run if it has ended. Raises NotFound."""
         with self.database.read() as connection:
-            return runs.status(connection, run_id).is_final
+            return views.run_view(connection, run_id) if runs.status(connection, run_id).is_final else None
 
     def run_steps(self, run_id: str) -> list[dict[str, Any]]:
         """The run's steps in its pipeline's order, each with its attempts. Raises NotFound."""

@@ -16,6 +16,11 @@ def run_topic(run_id: str) -> str:
     return f"run:{run_id}"
 
 
+def ended_topic(run_id: str) -> str:
+    """What changes once, when a run ends: who waits for that is not woken by every step."""
+    return f"ended:{run_id}"
+
+
 def cancel_topic(run_id: str) -> str:
     """What changes when a run is asked to stop."""
     return f"cancel:{run_id}"

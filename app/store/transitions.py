@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 
 from app import clock
-from app.store.changes import TRANSITIONS
+from app.store.changes import TRANSITIONS, ended_topic
 from app.store.database import touch
+from app.store.status import FINAL_RUN
 from app.store.tables import transitions
 
 _INSERT = insert(transitions)
@@ -21,7 +22,8 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     blank = {"node": None, "job": None, "from_status": None, "reason": None, "attempt": None, "worker": None}
     at = clock.now()
     connection.execute(_INSERT, [{"at": at, **blank, **row} for row in rows])
-    touch(connection, TRANSITIONS)
+    ended = (row["name"] for row in rows if row["subject"] == "run" and row["to_status"] in FINAL_RUN)
+    touch(connection, TRANSITIONS, *map(ended_topic, ended))
 
 
 def after(connection: Connection, seq: int, limit: int = 500) -> list[dict[str, Any]]:
