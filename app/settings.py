@@ -20,6 +20,8 @@ ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
 # Kubernetes injects OPENBELL_SERVICE_HOST, OPENBELL_PORT_80_TCP and the like for a service named "openbell".
 _INJECTED = ("SERVICE_HOST", "SERVICE_PORT", "PORT_")
 _TEST_ONLY = ("TEST_DATA",)
+SECRET_PREFIX = PREFIX + "SECRET_"
+"""OPENBELL_SECRET_<NAME> is the value of the secret NAME, for the run process that is given it."""
 
 
 def _split(value: object) -> object:
@@ -99,7 +101,12 @@ def _unknown(environment: Mapping[str, str | None]) -> list[Fault]:
     faults = []
     for name in environment:
         rest = name.removeprefix(PREFIX)
-        if name == rest or name in known or rest in _TEST_ONLY or rest.startswith(_INJECTED):
+        if (
+            name == rest
+            or name in known
+            or rest in _TEST_ONLY
+            or rest.startswith((*_INJECTED, SECRET_PREFIX.removeprefix(PREFIX)))
+        ):
             continue
         near = difflib.get_close_matches(name, known, n=1)
         faults.append(Fault(name, "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")))

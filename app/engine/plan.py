@@ -8,6 +8,7 @@ from app.definitions.catalogue import Catalogue
 from app.definitions.messages import NodeSpec, RunSpec
 from app.definitions.pipeline import resolve
 from app.definitions.retry import RetryPolicy
+from app.engine.secrets import revealed
 from app.store import definitions, runs
 from app.store.database import Connection, Row
 from app.store.fence import Fence, guard
@@ -28,7 +29,7 @@ class Plan:
 
 
 def load(connection: Connection, fence: Fence, catalogue: Catalogue) -> Plan:
-    """The plan of a run that was just claimed. Raises LeaseLost."""
+    """The plan of a run that was just claimed. Raises LeaseLost; ConfigurationError for a secret that is not set."""
     run = guard(connection, fence)
     steps = {step["node"]: step for step in runs.steps_of(connection, [fence.run_id])}
     pipeline = definitions.get(connection, "pipeline", run["pipeline"], run["pipeline_version"])
@@ -64,7 +65,7 @@ def _node(node: dict[str, Any], step: Row, policy: dict[str, Any] | None) -> Nod
         "id": node["id"],
         "op": step["op"],
         "inputs": node["inputs"],
-        "params": node["params"],
+        "params": revealed(node["params"]),
         "retry": policy,
         "status": step["status"] if known else "pending",
         "attempts": step["attempt"],

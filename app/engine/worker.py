@@ -135,7 +135,7 @@ class Worker:
                 plans.append(plan.load(connection, fence, self._catalogue))
             except OpenbellError as error:
                 _log.error("a claimed run has no plan", run=fence.run_id, error=str(error))
-                endings.lose(connection, fence, Reason.interrupted, {"type": error.code, "message": error.detail})
+                endings.settle(connection, fence, (Reason.exception, str(error)))
         return plans
 
     def _sleep(self) -> float:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from app import clock
 from app.definitions.catalogue import Catalogue
 from app.definitions.job import document_priority
@@ -14,6 +12,7 @@ from app.definitions.params import effective_params
 from app.definitions.pipeline import pools_needed
 from app.errors import Fault, Invalid, NotFound
 from app.store import calendars, definitions
+from app.store.database import Connection
 from app.store.definitions import Definition
 from app.store.runs import NewRun
 

@@ -9,11 +9,11 @@ import structlog
 
 from app.definitions.catalogue import Catalogue, ShippedDocument
 from app.definitions.job import parse_job
-from app.definitions.names import suggestion
 from app.definitions.pipeline import content_hash, parse_pipeline
 from app.definitions.schedule import parse_schedule
 from app.definitions.trigger import parse_trigger
-from app.errors import Fault, Invalid, OpenbellError
+from app.errors import OpenbellError
+from app.manager.acceptance import job_and_pipeline
 from app.store import calendars, definitions, pools
 from app.store.database import Connection
 
@@ -61,29 +61,14 @@ def checked(
 ) -> tuple[dict[str, Any], str | None]:
     """The valid document of any kind, and the name of what it uses. Raises Invalid with every fault."""
     if kind == "pipeline":
-        pipeline = parse_pipeline(document, catalogue).document
-        check_pools(pipeline, known_pools)
-        return pipeline, None
-    if kind == "schedule":
-        schedule = parse_schedule(document, definitions.names(connection, "job")).document
-        return schedule, schedule["job"]
-    if kind == "trigger":
-        trigger = parse_trigger(document, definitions.names(connection, "job")).document
-        return trigger, trigger["job"]
+        return parse_pipeline(document, catalogue, pools=known_pools).document, None
+    if kind in ("schedule", "trigger"):
+        jobs = definitions.names(connection, "job")
+        parse = parse_schedule if kind == "schedule" else parse_trigger
+        fired = parse(document, jobs, pipeline_of=lambda job: job_and_pipeline(connection, job)[1].document).document
+        return fired, fired["job"]
     job = parse_job(document, _pipeline_of(connection, document), pipelines=definitions.names(connection, "pipeline"))
     return job.document, job.pipeline
-
-
-def check_pools(pipeline: dict[str, Any], known: Collection[str]) -> None:
-    """Raise Invalid for a node that wants slots of a pool that is not there: its runs would wait for ever."""
-    faults = [
-        Fault(f"/nodes/{index}/pools/{pool}", f"there is no pool {pool!r}{suggestion(pool, known)}")
-        for index, node in enumerate(pipeline["nodes"])
-        for pool in node.get("pools", {})
-        if pool not in known
-    ]
-    if faults:
-        raise Invalid("The pipeline is not valid.", faults=faults)
 
 
 def _pipeline_of(connection: Connection, document: object) -> dict[str, Any] | None:

@@ -115,3 +115,9 @@ def touchy(*, folder: str, times: int) -> int:
     if tries < times:
         raise ConnectionError("again")
     return tries
+
+
+@op
+def measure(*, text: str) -> int:
+    """How long a text is."""
+    return len(text)

@@ -203,3 +203,18 @@ def test_the_run_process_is_not_this_one_and_is_used_again(house: House, tmp_pat
         house.final(run["id"])
         pids.add(int(mark.read_text()))
     assert os.getpid() not in pids
+
+
+def test_a_secret_reaches_its_op_and_nothing_else(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBELL_SECRET_TOKEN", "canary-value")
+    nodes = {"nodes": [{"id": "a", "op": "measure", "params": {"text": "${params.token}"}}]}
+    token = {"token": {"type": "string", "secret": True}}
+    house.manager.register_pipeline({"name": "secretive", "params": token, **nodes})
+    house.manager.register_job("secretive", {"pipeline": "secretive"})
+    run = house.final(house.manager.run_job("secretive", token={"$secret": "token"})["id"])
+    assert run["steps"][0]["outputs"]["result"]["value"] == len("canary-value")
+    assert "canary" not in str(run)
+    monkeypatch.delenv("OPENBELL_SECRET_TOKEN")
+    run = house.final(house.manager.run_job("secretive", token={"$secret": "token"})["id"])
+    assert (run["status"], run["crash_count"]) == ("failed", 0)
+    assert "OPENBELL_SECRET_TOKEN" in run["error"]["message"]
