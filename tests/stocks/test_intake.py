@@ -12,11 +12,12 @@ import pytest
 from app.definitions import Dataset
 from app.errors import Invalid, Unavailable
 from app.stocks import bar_keys
-from app.stocks.intake.failures import SourceMismatch, SourceUnavailable
+from app.stocks.intake.failures import SourceBusy, SourceMismatch, SourceUnavailable, refused
 from app.stocks.ops.complete import complete_data
 from app.stocks.ops.load import load_market_data
 from app.stocks.ops.validate import validate_data_quality
 from app.stocks.quality.gate import QualityGate
+from app.stocks.sources import Unavailable as Answer
 from tests.stocks.op_context import Bench, Context
 from tests.stocks.test_files import row, write
 
@@ -244,6 +245,39 @@ def test_strangers_of_a_new_day_are_kept_out_too(bench: MakeBench, tmp_path: Pat
     assert (bars(there).num_rows, kept_out(there)) == (2, 2)
 
 
+def test_an_end_alone_means_all_history_up_to_it(bench: MakeBench) -> None:
+    there = bench(**SMALL)
+    go(there, validate=True, end_date=date(2026, 2, 27))
+    days = bars(there).column("trade_date").to_pylist()
+    assert (min(days), max(days)) == (date(2026, 1, 5), date(2026, 2, 27))
+
+
+def test_history_start_bounds_everything(bench: MakeBench, tmp_path: Path) -> None:
+    path = write(tmp_path / "bars.csv", [row(f"2026-11-{day}") for day in (16, 17, 18, 19)])
+    there = bench(source="files", files_path=str(path), history_start=date(2026, 11, 18))
+    go(there, start_date=date(2026, 11, 2), end_date=date(2026, 11, 19))
+    assert bars(there).column("trade_date").to_pylist() == [date(2026, 11, 18), date(2026, 11, 19)]
+
+
+def test_fundamentals_come_with_the_bars_of_their_days(bench: MakeBench, tmp_path: Path) -> None:
+    there = bench(**SMALL)
+    go(there)
+    rows = there.run().lake.read("fundamentals")
+    # A report from before the first bar is in force on it.
+    assert min(rows.column("trade_date").to_pylist()) < date(2026, 1, 5)
+    other = Bench(tmp_path / "other", there.known, there.at, {"source": "files"})
+    given = [row("2026-11-19", pe_ttm=10), row("2026-11-19", pe_ttm=10), row("2026-11-20", pe_ttm=12.5)]
+    other.settings["files_path"] = str(write(tmp_path / "bars.csv", given))
+    go(other)
+    assert other.run().lake.read("fundamentals").column("earnings_yield").to_pylist() == [0.1, 0.08]
+    assert go(other)[1] == "unchanged"
+
+
+def test_no_symbols_are_no_work(bench: MakeBench) -> None:
+    context = bench(**SMALL).run()
+    assert load_market_data(context, symbols=[]).rows == 0
+
+
 def test_a_broken_file_is_told_and_nothing_changes(bench: MakeBench, tmp_path: Path) -> None:
     path = write(tmp_path / "bars.parquet", [row("2026-11-19"), row("2026-11-20")])
     there = bench(source="files", files_path=str(path))
@@ -252,7 +286,15 @@ def test_a_broken_file_is_told_and_nothing_changes(bench: MakeBench, tmp_path: P
     with pytest.raises(SourceUnavailable, match=r"source files \(bad_request\): .*is not a whole Parquet file") as failure:
         go(there)
     assert failure.value.why == "bad_request"
+    assert not isinstance(failure.value, SourceBusy)
     assert len(there.host.states) == 2
+
+
+@pytest.mark.parametrize(("reason", "again"), [("transient", True), ("session_limit", True), ("quota", False), ("auth", False)])
+def test_only_what_may_pass_is_worth_another_try(reason: Any, again: bool) -> None:
+    error = refused("files", Answer(reason, "why", "what to do"))
+    assert isinstance(error, SourceBusy) is again
+    assert str(error) == f"source files ({reason}): why\nhint: what to do"
 
 
 def test_a_lake_belongs_to_the_source_it_was_born_with(bench: MakeBench, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from app.definitions import OpContext
 from app.definitions.names import suggestion
 from app.errors import Invalid
 from app.stocks import bar_keys, calendar, dictionary, gaps
-from app.stocks.intake.failures import SourceMismatch, SourceUnavailable
+from app.stocks.intake.failures import SourceMismatch, refused
 from app.stocks.intake.plan import Span
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, closed
 from app.stocks.quality import panel
@@ -50,14 +50,15 @@ class Intake:
     def __init__(self, context: OpContext, sessions: list[date]) -> None:
         source = open_source(context.settings, sessions, context.now())
         if isinstance(source, Unavailable):
-            raise SourceUnavailable(context.settings.source, source)
+            raise refused(context.settings.source, source)
         self.context = context
         self.source: Source = source
         self.sessions = sessions
         health = self._healthy()
-        self.first = health.first_date
+        self.first = max(health.first_date, context.settings.history_start or date.min)
         self.ready = closed(context, sessions, health.ready_through)
-        self.context.lake.note("daily_bars", source=source.name, ready_through=self.ready.isoformat())
+        history = {"history_from": self.first.isoformat(), "ready_through": self.ready.isoformat()}
+        context.lake.note("daily_bars", quality=None, source=source.name, **history)
         self.taken = Taken()
 
     def _healthy(self) -> Health:
@@ -67,7 +68,7 @@ class Intake:
             raise SourceMismatch(f"the lake was born with the source {born!r}, not {self.source.name!r}", hint=hint)
         health = self.source.health()
         if isinstance(health, Unavailable):
-            raise SourceUnavailable(self.source.name, health)
+            raise refused(self.source.name, health)
         return health
 
     def roll(self, symbols: Sequence[str] | None = None) -> gaps.Roll:
@@ -137,7 +138,7 @@ class Intake:
 
     def _table(self, answer: Answer) -> Any:
         if isinstance(answer, Unavailable):
-            raise SourceUnavailable(self.source.name, answer)
+            raise refused(self.source.name, answer)
         return answer.table if isinstance(answer, Data) else None
 
 

@@ -31,11 +31,11 @@ def validate_data_quality(
     """
     check_bars(data)
     sessions = known_sessions(context)
-    said = context.lake.facts("daily_bars").get("ready_through")
-    if said is None:
+    said = context.lake.facts("daily_bars")
+    if "ready_through" not in said:
         raise Invalid("the lake has no daily bars yet", hint="load_market_data or sync_data goes before")
-    ready = date.fromisoformat(said)
+    first, ready = (date.fromisoformat(said[name]) for name in ("history_from", "ready_through"))
     window = touched(context, ready, sessions)
     if start_date or end_date or days or context.trade_date:
-        window = resolve(context, sessions, sessions[0], ready, start_date=start_date, end_date=end_date, days=days)
+        window = resolve(context, sessions, first, ready, start_date=start_date, end_date=end_date, days=days)
     return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())
