@@ -1,7 +1,9 @@
 """Every kind of dirt is found, nothing else is, and no delivered row is lost on the way."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -273,3 +275,10 @@ def test_a_delivery_that_is_mostly_bad_fails_at_once(delivery: pa.Table, session
     lots = delivery.set_column(delivery.column_names.index("volume"), "volume", pa.compute.divide(delivery.column("volume"), 100))
     with pytest.raises(gate.QualityGate, match=r"rows are bad, such as .* volume in lots of 100\?"):
         screen.screen(lots, sessions)
+
+
+def test_the_document_names_every_check_with_its_policy() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "data-quality.md").read_text()
+    said = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, flags=re.MULTILINE))
+    policies = {name: verdict.policy for name, verdict in Report.begin(START, END).verdicts.items()}
+    assert said == {**policies, "completeness": "gate"}

@@ -22,6 +22,8 @@ from app.stocks.sources import Answer, Data, Health, Source, Unavailable, open_s
 _AROUND = (*panel.COLUMNS, "split_factor")
 _REPORTS_BEFORE = timedelta(days=370)
 """Before the first bar stands a report that is in force on it: annual ones come a year apart."""
+_RESUMES_WITHIN = timedelta(days=90)
+"""How far behind the fetched days a row may stand that tells of a rest in them."""
 
 
 @dataclass
@@ -102,19 +104,12 @@ class Intake:
     def store(self, delivered: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> None:
         """Screen rows, infer who rested between them and what stands around them in the lake, and stage all that."""
         screened = screen(delivered, self.sessions)
-        lake, start = self.context.lake, calendar.back(self.sessions, span.start, LOOKBACK_SESSIONS)
-        end = min(window.end, span.end + timedelta(days=90))
-        around = lake.read("daily_bars", columns=_AROUND, start=start, end=end, symbols=span.ids)
-        others = around.filter(pc.invert(bar_keys.among(around, screened.rows)))
-        rows = bar_keys.in_order(pa.concat_tables([others, _canonical(screened.rows).select(others.column_names)]))
-        asked = roll.only(span.ids)
-        grid = gaps.grid(asked, rows, calendar.between(self.sessions, start, end))
-        rested = gaps.suspensions(rows, grid.cells(grid.missing), self.sessions)
+        rested = self._rested(screened.rows, span, roll, window)
         staged = pa.concat_tables([_canonical(screened.rows), _canonical(rested)])
         if staged.num_rows:
-            lake.stage("daily_bars", staged)
+            self.context.lake.stage("daily_bars", staged)
         if screened.kept_out.num_rows:
-            lake.stage("quarantine", screened.kept_out)
+            self.context.lake.stage("quarantine", screened.kept_out)
         self.taken.fetched += delivered.num_rows
         self.taken.kept_out += screened.kept_out_rows
         self.taken.inferred += rested.num_rows
@@ -122,6 +117,14 @@ class Intake:
             "took bars in", start=span.start.isoformat(), end=span.end.isoformat(), fetched=delivered.num_rows,
             quarantined=screened.kept_out_rows, inferred=rested.num_rows,
         )  # fmt: skip
+
+    def _rested(self, rows: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
+        start, end = calendar.back(self.sessions, span.start, LOOKBACK_SESSIONS), min(window.end, span.end + _RESUMES_WITHIN)
+        around = self.context.lake.read("daily_bars", columns=_AROUND, start=start, end=end, symbols=span.ids)
+        others = around.filter(pc.invert(bar_keys.among(around, rows)))
+        together = bar_keys.in_order(pa.concat_tables([others, _canonical(rows).select(others.column_names)]))
+        grid = gaps.grid(roll.only(span.ids), together, calendar.between(self.sessions, start, end))
+        return gaps.suspensions(together, grid.cells(grid.missing), self.sessions)
 
     def _bars(self, span: Span, roll: gaps.Roll) -> pa.Table | None:
         table = self._table(self.source.daily_bars(None if span.strangers else span.ids, span.start, span.end))
