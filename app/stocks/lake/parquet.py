@@ -1,8 +1,7 @@
-"""Immutable Parquet files: written aside, named after their rows, moved into place whole.
+"""Immutable Parquet files: written aside, named after their content, moved into place whole.
 
-A file's name holds a hash of its rows, not of its bytes: the same rows give the same name, whatever block of work wrote
-them and whichever version of the Parquet library. Row groups have 16,384 rows, so that one instrument is read without its
-neighbours.
+A file's name holds a hash of its bytes. Its row groups have 16,384 rows whatever blocks of work its rows came in, so the same
+rows give the same bytes, hence the same name; and one instrument is read without its neighbours.
 """
 
 import hashlib
@@ -51,7 +50,6 @@ class Sink:
         aside.mkdir(parents=True, exist_ok=True)
         self._aside = aside / f"{spec.name}-{partition}-{uuid.uuid4().hex}"
         self._writer = pq.ParquetWriter(self._aside, spec.arrow, **settings(spec))
-        self._hash = hashlib.sha256(str(spec.arrow).encode())
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
         self._rows = 0
@@ -77,7 +75,8 @@ class Sink:
         if self._waiting_rows:
             self._write(pa.concat_tables(self._waiting))
         self._writer.close()
-        digest = self._hash.hexdigest()[:_HASH_DIGITS]
+        with self._aside.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()[:_HASH_DIGITS]
         path = f"{self._spec.name}/{self._partition}-{digest}.parquet"
         settle(self._aside, self._folder / path)
         return {
@@ -98,8 +97,6 @@ class Sink:
 
     def _write(self, table: pa.Table) -> None:
         table = plain(self._spec, table).combine_chunks()
-        for field in self._spec.arrow:
-            _feed(self._hash, table.column(field.name))
         if name := self._spec.date_column:
             days = table.column(name).cast(pa.int32()).drop_null().to_numpy()
             self._days += [int(days.min()), int(days.max())] if len(days) else []
@@ -128,22 +125,6 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _feed(digest: Any, column: pa.ChunkedArray) -> None:
-    """Feed a column's values to the hash in a form that does not depend on what stands under its nulls."""
-    array = column.combine_chunks()
-    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
-    if array.type == pa.string():
-        encoded = array.dictionary_encode()
-        digest.update("\0".join([str(len(encoded.dictionary)), *encoded.dictionary.to_pylist()]).encode())
-        array = encoded.indices
-    if array.null_count:
-        digest.update(np.packbits(array.is_null().to_numpy(zero_copy_only=False)))
-        array = array.fill_null(False if array.type == pa.bool_() else 0)
-    if pa.types.is_date32(array.type):
-        array = array.view(pa.int32())
-    digest.update(np.ascontiguousarray(array.to_numpy(zero_copy_only=False)))
 
 
 def _iso(day: int | None) -> str | None:

@@ -111,9 +111,11 @@ def split(spec: Spec, table: pa.Table) -> list[tuple[str, pa.Table]]:
 def from_numpy(spec: Spec, symbols: list[str], columns: dict[str, Any]) -> list[tuple[str, pa.Table]]:
     """Rows of a dataset keyed by (order_book_id, trade_date) by month, from arrays that stand in key order.
 
-    `order_book_id` holds positions in `symbols`, dates days since 1970; NaN means null. Columns left out are null.
+    `order_book_id` holds positions in `symbols`, dates days since 1970; NaN means null. Columns left out are null. Float
+    arrays are given away: their negative zeros become plain ones, as in `conform`.
     """
     order, cuts = _by_month(columns["trade_date"])
+    several = len(cuts) > 1
     ids = pa.array(symbols, pa.string())
     arrays = []
     for field in form(spec):
@@ -121,14 +123,17 @@ def from_numpy(spec: Spec, symbols: list[str], columns: dict[str, Any]) -> list[
         if values is None:
             arrays.append(pa.nulls(len(order), field.type))
             continue
-        # Gathered before they become Arrow: its `take` is five times slower on columns with nulls.
-        values = values[order]
+        if several:
+            # Gathered before they become Arrow: its `take` is five times slower on columns with nulls.
+            values = values[order]
         if field.name == "order_book_id":
             arrays.append(pa.DictionaryArray.from_arrays(values.astype(np.int32, copy=False), ids))
         elif field.type == pa.date32():
             arrays.append(pa.array(values, pa.int32(), from_pandas=True).cast(pa.date32()))
         else:
-            arrays.append(pa.array(values + 0.0 if field.type == pa.float64() else values, field.type, from_pandas=True))
+            if field.type == pa.float64():
+                values += 0.0
+            arrays.append(pa.array(values, field.type, from_pandas=True))
     table = pa.Table.from_arrays(arrays, schema=form(spec))
     return [(month, table.slice(start, end - start)) for month, start, end in cuts]
 

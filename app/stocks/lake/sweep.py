@@ -100,11 +100,14 @@ def _block(table: pa.Table, columns: list[str]) -> Block:
     sequence = pc.sort_indices(dictionary)
     rank[sequence.to_numpy()] = np.arange(len(rank), dtype=np.int32)
     code = rank[np.concatenate([chunk.indices.to_numpy() for chunk in ids.chunks])] if ids.num_chunks else rank[:0]
-    # 16 bits wide, a stable sort is a radix sort; files are in order of dates, so dates come out sorted too.
-    order = np.argsort(code.astype(np.int16) if len(rank) < 2**15 else code, kind="stable")
     days = _numpy(table.column("trade_date"))
-    values = {name: _numpy(table.column(name))[order] for name in columns}
-    return Block(dictionary.take(sequence).to_pylist(), code[order], days[order], values)
+    values = {name: _numpy(table.column(name)) for name in columns}
+    if (code[1:] < code[:-1]).any():
+        # 16 bits wide, a stable sort is a radix sort; files are in order of dates, so dates come out sorted too.
+        order = np.argsort(code.astype(np.int16) if len(rank) < 2**15 else code, kind="stable")
+        code, days = code[order], days[order]
+        values = {name: column[order] for name, column in values.items()}
+    return Block(dictionary.take(sequence).to_pylist(), code, days, values)
 
 
 def _numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:

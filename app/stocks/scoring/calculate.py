@@ -22,7 +22,7 @@ from app.stocks.lake.rows import form
 from app.stocks.lake.sweep import Block, Sweep
 from app.stocks.scoring import weights as weighing
 from app.stocks.scoring.month import FROM_BARS, Month, Rules
-from app.stocks.scoring.universe import Universe, as_days, listed_dates
+from app.stocks.scoring.universe import LONG_AGO, NEVER, Universe, as_days, listed_dates
 
 VERSION = 1
 """Raised when the arithmetic changes: every month is scored again."""
@@ -63,6 +63,7 @@ class _Scoring:
         self._rules = rules
         self._start = start
         self._end = end
+        self._first: dict[str, int] = {}
         self._indicators = lake.files("indicators")
         self._narrowed = start is not None or end is not None
         listed = listed_dates(lake.read("instruments", columns=["order_book_id", "listed_date"]))
@@ -83,6 +84,13 @@ class _Scoring:
         self._lake.note("scores", made_from={"version": VERSION, "months": known})
         self._lake.carry_notes("indicators", "scores")
         return Result(sum(rows), len(due))
+
+    def _since(self, symbol: str) -> int:
+        """The first day on which an instrument may take part."""
+        if symbol not in self._first:
+            known = self._eligible.get(symbol, int(LONG_AGO))
+            self._first[symbol] = known if self._rules.universe.has(symbol) else int(NEVER)
+        return self._first[symbol]
 
     def _wanted(self, month: str) -> bool:
         first, last = _bounds(month)
@@ -112,7 +120,7 @@ class _Scoring:
         )
         first, last = _bounds(partition)
         start, end = as_days([max(first, self._start or first), min(last, self._end or last)]).tolist()
-        parts = month.score(self._rules, self._eligible, start, end)
+        parts = month.score(self._rules, self._since, start, end)
         spec = dictionary.get("scores")
         rows = parts[0][1] if parts else form(spec).empty_table()
         scored = len(rows)

@@ -1,6 +1,6 @@
 """One month's cross-sections: from rows to matrices of dates x instruments and back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.stocks.indicators.prices import traded
 from app.stocks.lake.rows import from_numpy
 from app.stocks.lake.sweep import Block
 from app.stocks.scoring.cross_section import Mask, Matrix, Scores, scores
-from app.stocks.scoring.universe import LONG_AGO, Days, Universe
+from app.stocks.scoring.universe import Days, Universe
 
 FROM_BARS = ("high", "low", "close", "adj_factor", "turnover_rate", "is_suspended", "is_st")
 FROM_INDICATORS = {"macd_hist_ratio": "macd_hist", "turnover_rate": None}
@@ -46,33 +46,34 @@ class Month:
         self._indicators = indicators
         self._indicators_at, self._matched = self._places(indicators)
 
-    def _places(self, block: Block) -> tuple[npt.NDArray[np.intp], Mask]:
+    def _places(self, block: Block) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The place in the matrices of each row that has bars, and which rows those are."""
         position = {symbol: number for number, symbol in enumerate(self.symbols)}
         code = np.array([position.get(symbol, -1) for symbol in block.symbols], dtype=np.intp)[block.code]
         day = np.searchsorted(self.days, block.days)
         day[day == len(self.days)] = 0
-        return day * self.shape[1] + code, (code >= 0) & (self.days[day] == block.days)
+        matched = np.flatnonzero((code >= 0) & (self.days[day] == block.days))
+        return (day * self.shape[1] + code)[matched], matched
 
     def bars(self, values: npt.NDArray[Any], missing: Any = np.nan) -> npt.NDArray[Any]:
         """A column of the bars as a matrix."""
-        matrix = np.full(self.shape, missing)
-        matrix.flat[self._bars_at] = values
-        return matrix
+        flat = np.full(self.shape[0] * self.shape[1], missing)
+        flat[self._bars_at] = values
+        return flat.reshape(self.shape)
 
     def indicator(self, name: str) -> Matrix:
         """A column of the indicators as a matrix."""
-        matrix = np.full(self.shape, np.nan)
-        matrix.flat[self._indicators_at[self._matched]] = self._indicators.values[name][self._matched]
-        return matrix
+        flat = np.full(self.shape[0] * self.shape[1], np.nan)
+        flat[self._indicators_at] = self._indicators.values[name][self._matched]
+        return flat.reshape(self.shape)
 
-    def members(self, universe: Universe, eligible: Mapping[str, int]) -> Mask:
-        """Who takes part on which date."""
+    def members(self, universe: Universe, since: Callable[[str], int]) -> Mask:
+        """Who takes part on which date; `since`: the first day on which an instrument may."""
         here = traded(self._bars.values)
         if universe.exclude_st:
             here &= self._bars.values["is_st"] != 1
-        inside = np.array([universe.has(symbol) for symbol in self.symbols], dtype=bool)
-        since = np.array([eligible.get(symbol, LONG_AGO) for symbol in self.symbols])
-        here &= inside[self._bars.code] & (self._bars.days >= since[self._bars.code])
+        first = np.array([since(symbol) for symbol in self.symbols])
+        here &= self._bars.days >= first[self._bars.code]
         return self.bars(here, missing=False)
 
     def factor(self, name: str) -> Matrix:
@@ -86,9 +87,9 @@ class Month:
         close = self._bars.values["close"] * (1.0 if np.isnan(factor).all() else factor)
         return np.asarray(self.indicator("macd_hist") / self.bars(close))
 
-    def score(self, rules: Rules, eligible: Mapping[str, int], start: int, end: int) -> list[tuple[str, pa.Table]]:
+    def score(self, rules: Rules, since: Callable[[str], int], start: int, end: int) -> list[tuple[str, pa.Table]]:
         """The score rows of the dates from `start` to `end` on which half of the universe has `min_factors` factors."""
-        members = self.members(rules.universe, eligible)
+        members = self.members(rules.universe, since)
         factors = {name: np.where(members, self.factor(name), np.nan) for name in rules.weights}
         found = scores(factors, rules.weights, rules.min_factors)
         enough = (found.factors >= rules.min_factors).sum(axis=1)
@@ -97,20 +98,20 @@ class Month:
         return self._rows(found, members & dates[:, None], rules.sessions)
 
     def _rows(self, found: Scores, rows: Mask, sessions: Days) -> list[tuple[str, pa.Table]]:
-        picked = rows.T
-        code, day = np.nonzero(picked)
+        code, day = np.nonzero(rows.T)
+        at = day * self.shape[1] + code
         after = np.searchsorted(sessions, self.days, side="right")
         next_session = np.full(len(self.days), np.nan)
         next_session[after < len(sessions)] = sessions[after[after < len(sessions)]]
-        scored = found.rank.T[picked] > 0
+        rank = found.rank.ravel()[at]
         columns: dict[str, Any] = {
             "order_book_id": code,
             "trade_date": self.days[day],
-            "score": found.score.T[picked],
-            "total": found.total.T[picked],
-            "rank": np.where(scored, found.rank.T[picked], np.nan),
-            "factors": found.factors.T[picked],
+            "score": found.score.ravel()[at],
+            "total": found.total.ravel()[at],
+            "rank": np.where(rank > 0, rank, np.nan),
+            "factors": found.factors.ravel()[at],
             "usable_from": next_session[day],
-            **{f"contrib_{name}": matrix.T[picked] for name, matrix in found.contributions.items()},
+            **{f"contrib_{name}": matrix.ravel()[at] for name, matrix in found.contributions.items()},
         }
         return from_numpy(dictionary.get("scores"), self.symbols, columns)
