@@ -21,7 +21,7 @@ def main(folder: Path, op: str) -> None:
     facts = execute(child, node("a", "looks_around")).value("a")
     if op:
         send(child, node("a", op, params={"mark": str(folder / "mark")}))
-        hear(child, Ran(), lambda ran: ran.of("step_began"))
+        hear(child, Ran(), lambda ran: ran.of("step_began"), timeout=None)
     held = [module.__name__ for module in (fastapi, sqlalchemy)]
     told = {"forkserver": forkserver.pid, "child": child.pid, "held": held, **facts}
     (folder / "told.part").write_text(json.dumps(told))

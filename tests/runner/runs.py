@@ -59,7 +59,7 @@ def send(child: Child, *nodes: dict[str, Any], **run: Any) -> None:
     child.send({"type": "run", "run": spec | run})
 
 
-def hear(child: Child, ran: Ran, until: Callable[[Ran], Any], answers: Answers | None = None, timeout: float = 30) -> Ran:
+def hear(child: Child, ran: Ran, until: Callable[[Ran], Any], answers: Answers | None = None, timeout: float | None = 30) -> Ran:
     """Listen until that is true, or the process is gone."""
     while not until(ran) and ran.exit is None:
         received = child.receive(timeout)

@@ -176,11 +176,6 @@ class Point:
     at: date
 
 
-class Rows(NamedTuple):
-    frame: pd.DataFrame
-    notes: list[str]
-
-
 @op
 def returns(*, what: str) -> Any:
     return {
@@ -214,8 +209,10 @@ def last_day(of: list[date]) -> str:
 
 
 @op
-def point() -> Point:
-    return Point(2.5, date(2026, 1, 5))
+def empties(values: list) -> int:
+    count = len(values)
+    values.clear()
+    return count
 
 
 # Frames

@@ -76,17 +76,25 @@ def test_ctrl_c_on_the_terminal_reaches_the_worker_alone(start: Start) -> None:
     assert is_alive(told["forkserver"])
 
 
-@pytest.mark.parametrize("op", ["waits", "spins_in_c"])
-def test_a_run_process_does_not_outlive_its_forkserver(
-    settings: Settings, op: str, tmp_path: Path, wait_until: Callable[..., Any]
-) -> None:
+def test_a_run_process_ends_itself_when_nobody_else_can(start: Start, wait_until: Callable[..., Any]) -> None:
+    told = start(op="waits")
+    os.kill(told["forkserver"], signal.SIGSTOP)
+    kill(told["worker"])
+    wait_until(lambda: not is_alive(told["child"]))
+    kill(told["forkserver"])
+
+
+@pytest.mark.parametrize("op", ["waits", "spins_in_c", "leaves_a_grandchild"])
+def test_nothing_outlives_its_forkserver(settings: Settings, op: str, tmp_path: Path, wait_until: Callable[..., Any]) -> None:
     forkserver = ForkServer.start(settings)
     try:
         child = Child.start(forkserver, 60)
         send(child, node("a", op, params={"mark": str(tmp_path / "mark")}))
         ran = hear(child, Ran(), lambda ran: ran.of("step_began"))
+        wait_until((tmp_path / "mark").exists)
         assert forkserver.pid is not None
         kill(forkserver.pid)
+        wait_until(lambda: not is_alive(child.pid))
         hear(child, ran, lambda ran: ran.exit)
         assert ran.exit is not None
         assert ran.exit.signal == signal.SIGKILL

@@ -49,6 +49,13 @@ def test_a_value_reaches_the_next_op_in_the_type_that_it_declares(child: Child) 
     assert ran.value("a") == ran.value("b") == "Tuesday"
 
 
+def test_what_one_op_does_to_its_value_the_next_does_not_see(child: Child) -> None:
+    names = ["a", "b", "c"]
+    ran = execute(child, node("days"), *(node(name, "empties", inputs={"values": "days"}) for name in names))
+    assert [ran.value(name) for name in names] == [2, 2, 2]
+    assert ran.value("days") == ["2026-01-05", "2026-01-06"]
+
+
 def test_a_value_that_the_next_op_does_not_accept_names_both(child: Child) -> None:
     ran = execute(child, node("a", "one"), node("b", "last_day", inputs={"of": "a"}))
     message = ran.one("step_failed", "b")["error"]["message"]
