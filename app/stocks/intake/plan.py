@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 
-from app.stocks import calendar
+from app.definitions.lake import Lake
+from app.stocks import calendar, dictionary
 from app.stocks.arrays import Ints
 from app.stocks.gaps import Roll, spans
 from app.stocks.intake.window import Window
+
+_KEYS = dictionary.get("daily_bars")
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,23 @@ def everything(roll: Roll, window: Window, *, strangers: bool) -> list[Span]:
     return [Span(window.start, window.end, roll.ids, new=True, strangers=strangers)]
 
 
-def lacking(roll: Roll, keys: pa.Table, window: Window, *, strangers: bool) -> list[Span]:
-    """The spans that the lake lacks. `keys`: what it has in the window. `strangers` come with the largest."""
+def held(lake: Lake, roll: Roll, window: Window) -> tuple[Ints, Ints]:
+    """The first and the last day in the window of which the lake has a row, for each of the roll; first > last without any."""
+    first, last = spans(roll, _KEYS.arrow.empty_table())
+    # Month by month: a month is one file in key order, and ten years of keys need not be held, let alone sorted.
+    for month in window.months():
+        low, high = spans(roll, lake.read("daily_bars", columns=_KEYS.key, start=month.start, end=month.end))
+        first, last = np.minimum(first, low), np.maximum(last, high)
+    return first, last
+
+
+def lacking(roll: Roll, have: tuple[Ints, Ints], window: Window, *, strangers: bool) -> list[Span]:
+    """The spans that the lake lacks, having what `held` says. `strangers` come with the largest."""
     sessions = calendar.day_numbers(window.inside)
     # To the window's edges, not to its first and last session: a row on a Sunday is there to be kept out, with its reason.
     start, end = (int(day) for day in calendar.day_numbers([window.start, window.end]))
     first, last = np.maximum(roll.first, start), np.minimum(roll.last, end)
-    have_first, have_last = spans(roll, keys)
+    have_first, have_last = have
     wanted: dict[tuple[int, int, bool], list[str]] = defaultdict(list)
     for at, one in enumerate(roll.ids):
         if first[at] > last[at]:

@@ -1,7 +1,7 @@
 """Which days a step is about: its params, else the run's trade date, else everything up to the last closed session."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from app import clock
 from app.definitions import OpContext
@@ -27,6 +27,13 @@ class Window:
     def before(self, sessions: int = LOOKBACK_SESSIONS) -> date:
         """The day from which that many sessions lie before the window."""
         return calendar.back(self.sessions, self.start, sessions + 1)
+
+    def months(self) -> list["Window"]:
+        """The window cut at the turns of months, as the lake's files are."""
+        cuts = [date(year, month, 1) for year in range(self.start.year, self.end.year + 1) for month in range(1, 13)]
+        starts = [self.start, *(cut for cut in cuts if self.start < cut <= self.end)]
+        ends = [*(cut - timedelta(days=1) for cut in starts[1:]), self.end]
+        return [Window(start, end, self.sessions) for start, end in zip(starts, ends, strict=True)]
 
     def years(self) -> list["Window"]:
         """The window cut at the turns of years: each piece fits into memory, and its months into files of its own."""

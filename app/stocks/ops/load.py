@@ -30,13 +30,11 @@ def load_market_data(
     intake = Intake(context, sessions)
     window = resolve(context, sessions, intake.first, intake.ready, start_date=start_date, end_date=end_date, days=days)
     roll = intake.roll(symbols)
+    strangers = symbols is None
     if refetch:
-        spans = plan.everything(roll, window, strangers=symbols is None)
+        spans = plan.everything(roll, window, strangers=strangers)
     else:
-        keys = context.lake.read(
-            "daily_bars", columns=["order_book_id", "trade_date"], start=window.start, end=window.end, symbols=symbols
-        )
-        spans = plan.lacking(roll, keys, window, strangers=symbols is None)
+        spans = plan.lacking(roll, plan.held(context.lake, roll, window), window, strangers=strangers)
     intake.take(spans, window, roll)
     intake.taken.report(context)
     return Dataset("daily_bars", intake.taken.staged)
