@@ -209,7 +209,7 @@ def last_day(of: list[date]) -> str:
 
 
 @op
-def empties(values: list) -> int:
+def empties(values: Any) -> int:
     count = len(values)
     values.clear()
     return count
