@@ -101,12 +101,7 @@ def _unknown(environment: Mapping[str, str | None]) -> list[Fault]:
     faults = []
     for name in environment:
         rest = name.removeprefix(PREFIX)
-        if (
-            name == rest
-            or name in known
-            or rest in _TEST_ONLY
-            or rest.startswith((*_INJECTED, SECRET_PREFIX.removeprefix(PREFIX)))
-        ):
+        if name == rest or name in known or rest in _TEST_ONLY or name.startswith(SECRET_PREFIX) or rest.startswith(_INJECTED):
             continue
         near = difflib.get_close_matches(name, known, n=1)
         faults.append(Fault(name, "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")))
