@@ -7,7 +7,6 @@ from typing import Any, Self
 from sqlalchemy import Connection, text
 
 from app.store.database import CHANNEL, Database
-from app.store.sqlite import READ_ONLY
 
 _LOOK_SECONDS = 0.1
 _LISTEN_SECONDS = 1.0
@@ -22,7 +21,7 @@ class Listener:
     def __enter__(self) -> Self:
         database = self._database
         if database.is_sqlite:
-            self._connection = database.engine.connect().execution_options(**{READ_ONLY: True})
+            self._connection = database.engine.connect()
             self._version = self._data_version()
             self._own = database.commits
         else:
@@ -40,8 +39,9 @@ class Listener:
         return self._looked() if self._database.is_sqlite else self._notified(self._connection)
 
     def _data_version(self) -> int:
-        version = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-        self._connection.rollback()
+        # Straight to the driver: asked ten times a second, it must cost next to nothing.
+        driver: Any = self._connection.connection.driver_connection
+        (version,) = driver.execute("PRAGMA data_version").fetchone()
         return int(version)
 
     def _looked(self) -> bool:
