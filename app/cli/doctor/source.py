@@ -26,8 +26,8 @@ def readable(settings: Settings) -> Iterator[Finding]:
 def _files(pattern: str) -> Finding:
     path = Path(pattern).expanduser()
     # Path.glob takes no absolute pattern.
-    found = sorted(path.iterdir()) if path.is_dir() else [Path(name) for name in glob.glob(str(path))]  # noqa: PTH207
-    files = [file for file in found if file.suffix.lower() in SUFFIXES and file.is_file()]
+    names = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207
+    files = [path] if path.is_file() else [name for name in names if name.suffix.lower() in SUFFIXES and name.is_file()]
     if not files:
         return failed(
             "source", f"files: no Parquet or CSV file at {pattern}", f"Set {PREFIX}FILES_PATH to a file, folder or glob."
