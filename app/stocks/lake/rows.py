@@ -104,6 +104,8 @@ def split(spec: Spec, table: pa.Table) -> list[tuple[str, pa.Table]]:
     if spec.month_of is None:
         return [(PARTITION_ALL, table)] if len(table) else []
     order, cuts = _by_month(table.column(spec.month_of).cast(pa.int32()).to_numpy())
+    if len(cuts) == 1:
+        return [(cuts[0][0], table)]
     moved = table.take(order)
     return [(month, moved.slice(start, end - start)) for month, start, end in cuts]
 
@@ -144,6 +146,8 @@ def _by_month(days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], list[t
         return np.zeros(0, dtype=np.intp), []
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     first = int(months.min())
+    if first == int(months.max()):
+        return np.arange(len(days)), [(str(np.datetime64(first, "M")), 0, len(days))]
     numbers = (months - first).astype(np.int16)
     order = np.argsort(numbers, kind="stable")
     ends = np.cumsum(np.bincount(numbers)).tolist()

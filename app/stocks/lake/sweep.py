@@ -16,7 +16,7 @@ from app.definitions.lake import FileFacts
 from app.stocks.lake.cursor import Cursor
 from app.stocks.schema import Spec
 
-ROWS_PER_BLOCK = 1_500_000
+ROWS_PER_BLOCK = 500_000
 
 
 @dataclass(frozen=True)
