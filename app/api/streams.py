@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
+from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
@@ -93,9 +94,14 @@ async def _transitions(watch: Watch, asked: StreamQuery, after: int) -> AsyncIte
             rows = await watch.look(watch.manager.transitions_after, after)
             for row in rows:
                 after = row["seq"]
-                if (asked.job in (None, row["job"])) and (asked.run in (None, row["name"])):
+                if _wanted(row, asked):
                     pulse.sent()
                     yield format_sse_event(data_str=json.dumps(row, ensure_ascii=False), event=row["subject"], id=str(after))
             if not rows and await pulse.wait(changed):
                 pulse.sent()
                 yield KEEPALIVE_COMMENT
+
+
+def _wanted(row: dict[str, Any], asked: StreamQuery) -> bool:
+    job = row["name"] if row["subject"] == "job" else row["job"]
+    return asked.job in (None, job) and asked.run in (None, row["name"])

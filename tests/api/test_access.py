@@ -147,6 +147,7 @@ def test_revoking_works_at_once_here_and_soon_elsewhere(house: House, monkeypatc
     elsewhere = TestClient(build(house.manager), base_url="http://test/api/v1")
     viewer = {"Authorization": f"Bearer {house.keys['viewer']}"}
     assert elsewhere.get("/jobs", headers=viewer).status_code == 200
+    assert house.client("viewer").get("/jobs").status_code == 200
     key_id = house.keys["viewer"].split("_")[1]
     revoked = house.client("admin").delete(f"/api-keys/{key_id}")
     assert (revoked.status_code, revoked.json()["revoked_at"] is not None) == (200, True)

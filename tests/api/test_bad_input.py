@@ -111,8 +111,8 @@ def test_ten_thousand_nodes(client: TestClient) -> None:
 
 
 NAMES = [
-    "..",
-    ".",
+    "%2e%2e",
+    "%2E",
     "%2e%2e%2f",
     "a%2fb",
     "a%00b",
@@ -134,7 +134,7 @@ PLACES = (
 
 
 def test_names_in_paths(planted: TestClient) -> None:
-    answers = {(path, name[:20]): planted.get("/api/v1" + path.format(name)) for path in PLACES for name in NAMES}
+    answers = {(path, name[:20]): planted.get(path.format(name)) for path in PLACES for name in NAMES}
     assert {place: answer.text for place, answer in answers.items() if answer.status_code not in (404, 422)} == {}
     assert {answer.headers["content-type"] for answer in answers.values()} == {PROBLEM}
 

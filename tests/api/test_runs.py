@@ -78,6 +78,7 @@ def test_lists_are_filtered_and_come_in_pages(planted: House) -> None:
     assert listed(since=other["queued_at"]) == [other["id"]]
     assert listed(until=other["queued_at"]) == [*reversed(ids)]
     first = client.get("/runs", params={"job": "j", "limit": 3}).json()
+    assert len(first["items"]) == 3
     second = client.get("/runs", params={"job": "j", "limit": 3, "cursor": first["next_cursor"]}).json()
     assert [run["id"] for run in [*first["items"], *second["items"]]] == [*reversed(ids)]
     assert second["next_cursor"] is None

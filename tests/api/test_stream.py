@@ -67,8 +67,10 @@ def test_of_one_job_or_run(planted: House, serve: Serve) -> None:
     before = {**SSE, "Last-Event-ID": str(planted.manager.newest_transition())}
     planted.manager.run_job("j")
     wanted = planted.manager.run_job("k")["id"]
+    planted.manager.pause("job", "j")
+    planted.manager.pause("job", "k")
     with client.stream("GET", "/stream?job=k", headers=before) as answer:
-        assert next(_changes(answer))[2]["name"] == wanted
+        assert [data["name"] for _, _, data in islice(_changes(answer), 2)] == [wanted, "k"]
     with client.stream("GET", f"/stream?run={wanted}", headers=before) as answer:
         assert next(_changes(answer))[2]["job"] == "k"
 
