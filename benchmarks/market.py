@@ -67,9 +67,11 @@ def _measure(place: Path, symbols: int, days: int, rounds: int) -> None:
     best, bare = min(each["seconds"] for each in whole), min(each["seconds"] for each in floor)
     ratios = sorted(one["seconds"] / other["seconds"] for one, other in zip(whole, floor, strict=True))
     for each in whole:
-        print(f"lake -> lake: {each['seconds']:.1f} s ({each['indicators']:.1f} indicators, {each['scores']:.1f} scores)")
+        parts = f"{each['indicators']:.1f} indicators, {each['scores']:.1f} scores; {each['cpu']:.1f} s of CPU"
+        print(f"lake -> lake: {each['seconds']:.1f} s ({parts})")
     for each in floor:
-        print(f"pyarrow, one thread: {each['seconds']:.1f} s ({each['read']:.1f} read, {each['write']:.1f} write)")
+        parts = f"{each['read']:.1f} read, {each['write']:.1f} write; {each['cpu']:.1f} s of CPU"
+        print(f"pyarrow, one thread: {each['seconds']:.1f} s ({parts})")
     peak = max(each["bytes"] for each in whole)
     print(f"ratio to pyarrow: {best / bare:.2f} best to best, {ratios[0]:.2f}-{ratios[-1]:.2f} side by side (<= {MOST_RATIO})")
     print(f"peak memory: {peak / 1e9:.2f} GB (< {MOST_BYTES / 1e9:.0f})")
@@ -151,16 +153,17 @@ def _day(place: Path, _: int, days: int) -> dict[str, float]:
 
 
 class _Timer:
-    """Seconds by name, and of all together."""
+    """Seconds by name, and of all together; CPU seconds of all threads."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {"seconds": 0.0}
+        self.seconds: dict[str, float] = {"seconds": 0.0, "cpu": 0.0}
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         yield
         took = time.perf_counter() - began
+        self.seconds["cpu"] += time.process_time() - used
         self.seconds[name] = self.seconds.get(name, 0.0) + took
         self.seconds["seconds"] += took
 
