@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.requests import Request
 
 from app.api.schemas.runs import LogsQuery
-from app.api.streams import Pulse
+from app.api.streams import Pulse, goes_on
 from app.api.waiting import Watch
 from app.manager import PipelineManager, log_topic
 
@@ -103,12 +104,12 @@ def shown(attempt: int, line: dict[str, Any]) -> dict[str, Any]:
     return {**line, "attempt": attempt, "step_attempt": line.get("attempt")}
 
 
-async def follow(watch: Watch, run_id: str, asked: LogsQuery, after: Place) -> AsyncIterator[bytes]:
+async def follow(watch: Watch, request: Request, run_id: str, asked: LogsQuery, after: Place) -> AsyncIterator[bytes]:
     """Lines as they come, until the run has ended and all are sent."""
     yield format_sse_event(retry=1000, comment=run_id)
     pulse = Pulse()
     with watch.manager.database.changes.async_flag(log_topic(run_id)) as changed:
-        while not watch.stopping:
+        while await goes_on(watch, request):
             changed.clear()
             ended, lines = await watch.look(_more, watch.manager, run_id, asked, after)
             for place, line in lines:

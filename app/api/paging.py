@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import Fault, Invalid
 
 LARGEST_NUMBER = 2**63 - 1
+LONGEST_NUMBER = len(str(LARGEST_NUMBER))
 
 
 class Page(BaseModel):
@@ -37,7 +38,7 @@ class Page(BaseModel):
         text = self.after_text()
         if text is None:
             return None
-        if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) > LARGEST_NUMBER:
+        if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER or int(text) > LARGEST_NUMBER:
             raise _no_cursor()
         return int(text)
 

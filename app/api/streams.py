@@ -7,17 +7,20 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api.paging import LARGEST_NUMBER
+from app.api.paging import LARGEST_NUMBER, LONGEST_NUMBER
 from app.api.schemas.operation import StreamQuery
-from app.api.waiting import POLL_SECONDS, Watch
-from app.errors import Fault, Invalid, QueueFull
+from app.api.waiting import Watch
+from app.errors import Fault, Invalid, QueueFull, Unauthenticated
 from app.manager import TRANSITIONS
 
 PLACES = 200
 _PING_SECONDS = 15.0
+_POLL_SECONDS = 1.0
+"""How often is looked without having been told, whether the key is still valid too."""
 
 
 class TooManyStreams(QueueFull):
@@ -52,7 +55,8 @@ def resumed(last_event_id: str | None) -> int | None:
     """The number in Last-Event-ID, if there is one. Raises Invalid."""
     if not last_event_id:
         return None
-    if not last_event_id.isascii() or not last_event_id.isdigit() or int(last_event_id[:20]) > LARGEST_NUMBER:
+    number = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= LONGEST_NUMBER
+    if not number or int(last_event_id) > LARGEST_NUMBER:
         message = "is no id of an event that was sent here"
         raise Invalid("The request is not valid.", faults=[Fault("/header/Last-Event-ID", message)])
     return int(last_event_id)
@@ -72,24 +76,33 @@ class Pulse:
     async def wait(self, changed: asyncio.Event) -> bool:
         """Wait for the flag, at most until the next poll; whether the stream has been quiet for long."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), POLL_SECONDS)
+            await asyncio.wait_for(changed.wait(), _POLL_SECONDS)
         return self._loop.time() - self._sent_at >= _PING_SECONDS
 
 
-async def transitions(watch: Watch, asked: StreamQuery, last_event_id: str | None) -> EventStream:
+async def goes_on(watch: Watch, request: Request) -> bool:
+    """Whether a stream does: neither when the service stops, nor when its key is no longer valid."""
+    try:
+        await request.app.state.keyring.key_of(request)
+    except Unauthenticated:
+        return False
+    return not watch.stopping
+
+
+async def transitions(watch: Watch, request: Request, asked: StreamQuery, last_event_id: str | None) -> EventStream:
     """Every transition behind Last-Event-ID, or from now on."""
     after = resumed(last_event_id)
     if after is None:
         after = await watch.look(watch.manager.newest_transition)
-    return EventStream(watch, _transitions(watch, asked, after))
+    return EventStream(watch, _transitions(watch, request, asked, after))
 
 
-async def _transitions(watch: Watch, asked: StreamQuery, after: int) -> AsyncIterator[bytes]:
+async def _transitions(watch: Watch, request: Request, asked: StreamQuery, after: int) -> AsyncIterator[bytes]:
     # At once, so that the client knows that it listens.
     yield format_sse_event(retry=1000, comment=f"behind {after}")
     pulse = Pulse()
     with watch.manager.database.changes.async_flag(TRANSITIONS) as changed:
-        while not watch.stopping:
+        while await goes_on(watch, request):
             changed.clear()
             rows = await watch.look(watch.manager.transitions_after, after)
             for row in rows:

@@ -76,7 +76,7 @@ def test_of_one_job_or_run(planted: House, serve: Serve) -> None:
 
 
 def test_a_quiet_stream_shows_signs_of_life(house: House, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(streams, "_POLL_SECONDS", 0.02)
     monkeypatch.setattr(streams, "_PING_SECONDS", 0.01)
     with serve(house).stream("GET", "/stream", headers=SSE) as answer:
         assert ("comment", "", "ping") in islice(events(answer), 3)
@@ -98,6 +98,17 @@ def test_a_listener_that_leaves_takes_no_place(house: House, serve: Serve, wait_
     wait_until(lambda: house.app.state.watch.streams == 0)
 
 
+def test_a_stream_ends_with_its_key(house: House, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_POLL_SECONDS", 0.02)
+    client = serve(house)
+    viewer = {**SSE, "Authorization": f"Bearer {house.keys['viewer']}"}
+    with client.stream("GET", "/stream", headers=viewer) as answer:
+        told = events(answer)
+        assert next(told)[0] == "comment"
+        client.delete(f"/api-keys/{house.keys['viewer'].split('_')[1]}")
+        assert [*told] == []
+
+
 def test_too_many_listeners(house: House, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "PLACES", 1)
     client = serve(house)
@@ -107,7 +118,7 @@ def test_too_many_listeners(house: House, serve: Serve, monkeypatch: pytest.Monk
 
 
 def test_an_event_id_that_is_none(house: House) -> None:
-    for place in ("x", "-1", "1" * 30, "1.5"):
+    for place in ("x", "-1", "1" * 30, "0" * 20 + "9" * 20, "9" * 19, "1.5"):
         answer = house.client().get("/stream", headers={"Last-Event-ID": place})
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/header/Last-Event-ID"

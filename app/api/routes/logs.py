@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api import logs as log_files
@@ -22,6 +23,7 @@ _FORMS: Responses = {200: {"content": {"text/plain": {}, "text/event-stream": {}
 
 @logs.get("/{run_id}/logs", response_model=Items[LogLine], responses={**_FORMS, **problems(429)}, dependencies=[VIEWER])
 def get_run_logs(
+    request: Request,
     manager: Manager,
     watch: Watching,
     run_id: str,
@@ -33,7 +35,7 @@ def get_run_logs(
     found = log_files.files(manager, run_id, asked.attempt)[1]
     if "text/event-stream" in accept:
         after = _place(last_event_id, "/header/Last-Event-ID") or _place(asked.after_text(), "/query/cursor")
-        return EventStream(watch, log_files.follow(watch, run_id, asked, after or log_files.BEGINNING))
+        return EventStream(watch, log_files.follow(watch, request, run_id, asked, after or log_files.BEGINNING))
     if "text/plain" in accept:
         headers = {"Content-Disposition": f'inline; filename="{run_id}.log"'}
         return StreamingResponse(log_files.text(found), headers=headers, media_type="text/plain; charset=utf-8")

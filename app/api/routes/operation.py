@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.access import ADMIN, VIEWER
@@ -38,7 +39,10 @@ def list_audit(manager: Manager, page: Annotated[Page, Query()]) -> Any:
 
 @operation.get("/stream", status_code=200, response_class=EventStream, responses=problems(429), dependencies=[VIEWER])
 async def stream_transitions(
-    watch: Watching, asked: Annotated[StreamQuery, Query()], last_event_id: Annotated[str | None, Header()] = None
+    request: Request,
+    watch: Watching,
+    asked: Annotated[StreamQuery, Query()],
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Every change of state as it happens, as server-sent events."""
-    return await transitions(watch, asked, last_event_id)
+    return await transitions(watch, request, asked, last_event_id)
