@@ -54,7 +54,8 @@ class Reaper:
         with self._database.read() as connection:
             registered = workers.registered(connection)
             expired = set(workers.expired(connection, clock.now()))
-        rescued: list[str] = []
+            gone = claims.holders_gone(connection)
+        rescued = [run for worker in gone for run in self._rescue(worker, "it stopped and left a run behind")]
         for row in registered:
             if row["id"] == self._own():
                 continue

@@ -4,17 +4,19 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
 
+from app import clock
 from app.definitions.messages import Event
 from app.engine.answers import Answers
 from app.engine.children import Child, ChildLost, ChildPool, ExitFacts, Received
 from app.engine.limits import Limits, Stop
 from app.engine.logs import RunLog
 from app.engine.plan import Plan
-from app.errors import LeaseLost
+from app.errors import LeaseLost, Unavailable
 from app.store import endings, logs, steps
 from app.store.changes import cancel_topic, log_topic
 from app.store.database import Connection, Database
@@ -22,6 +24,7 @@ from app.store.fence import Fence
 from app.store.status import Reason, RunStatus
 
 T = TypeVar("T")
+_AGAIN_SECONDS = 5
 _LOOK_SECONDS = 1.0
 """How often an undisturbed run is looked at: its memory, and a cancel that another process asked for."""
 
@@ -81,7 +84,11 @@ class Supervisor:
             self._log.close()
 
     def _execute(self) -> None:
-        self._child = child = self._children.take()
+        try:
+            self._child = child = self._children.take()
+        except (ChildLost, Unavailable) as error:
+            self._no_process(str(error))
+            return
         try:
             child.send({"type": "run", "run": self._plan.spec})
             while not self._ended:
@@ -94,6 +101,12 @@ class Supervisor:
         except ChildLost:
             # Between the last look and a message to it: what it sent before, and its exit status, are still to be read.
             self._lost(self._drain(child))
+
+    def _no_process(self, sentence: str) -> None:
+        """No run process could be had: the run waits a little, at nobody's cost."""
+        self._log.say("warning", f"No process for the run: {sentence}")
+        due = clock.now() + timedelta(seconds=_AGAIN_SECONDS)
+        self._finish(lambda connection: endings.hand_back(connection, self.fence, due))
 
     def _wait(self) -> float:
         return min(_LOOK_SECONDS, self._limits.seconds_left(time.monotonic()))

@@ -159,7 +159,8 @@ def rescue(connection: Connection, worker: str, ended: str) -> list[str]:
     connection.execute(gone.values(stopped_at=clock.now(), ended=ended))
     held = select(runs.c.id, runs.c.attempt).where(runs.c.worker == worker, runs.c.status == RunStatus.running)
     rescued = []
-    for row in connection.execute(held.with_for_update(skip_locked=True)).all():
+    # Waits for a write of the dead worker that is under way: a run that is passed over here would never be looked at again.
+    for row in connection.execute(held.with_for_update()).all():
         fence = Fence(row.id, worker, row.attempt)
         run = guard(connection, fence)
         interrupt(connection, fence, Reason.lease_lost)
@@ -168,6 +169,13 @@ def rescue(connection: Connection, worker: str, ended: str) -> list[str]:
     if rescued:
         transitions.add(connection, [{"subject": "worker", "name": worker, "to_status": "lost", "reason": Reason.lease_lost}])
     return rescued
+
+
+def holders_gone(connection: Connection) -> list[str]:
+    """Workers that stopped or were declared dead, and yet hold a run."""
+    ended = select(workers.c.id).where(workers.c.stopped_at.is_not(None))
+    query = select(runs.c.worker).distinct().where(runs.c.status == sql("'running'"), runs.c.worker.in_(ended))
+    return [worker for worker in connection.execute(query).scalars() if worker]
 
 
 def interrupt(connection: Connection, fence: Fence, reason: Reason, error: dict[str, Any] | None = None) -> None:

@@ -76,8 +76,8 @@ def lose(connection: Connection, fence: Fence, reason: Reason, error: dict[str, 
     return claims.release(connection, fence, run, clock.now(), crashed=True)
 
 
-def hand_back(connection: Connection, fence: Fence) -> RunStatus:
-    """The worker stops: the run goes back to the queue as it is, at nobody's cost. Raises LeaseLost."""
+def hand_back(connection: Connection, fence: Fence, due_at: datetime | None = None) -> RunStatus:
+    """The run goes back to the queue as it is, at nobody's cost: its worker stops, or has no process. Raises LeaseLost."""
     run = guard(connection, fence)
     claims.interrupt(connection, fence, Reason.interrupted)
-    return claims.release(connection, fence, run, clock.now())
+    return claims.release(connection, fence, run, due_at or clock.now())

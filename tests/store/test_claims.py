@@ -1,5 +1,6 @@
 """The guarded core: one owner, limits that hold, endings that only the owner writes."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app import clock
 from app.errors import LeaseLost
 from app.store import claims, definitions, endings, pools, runs, steps, workers
-from app.store.database import Database
+from app.store.database import Connection, Database
 from app.store.fence import Fence, guard
 from app.store.status import CRASH_LIMIT, Reason, RunStatus
 from tests.store.conftest import OPS, began, claim, enqueue, failed, free_slots, make_job, row, skipped, succeeded
@@ -232,6 +233,38 @@ def test_a_dead_workers_runs_go_back_once(database: Database, job: str) -> None:
         assert not workers.any_alive(connection)
     assert not database.write(lambda connection: workers.renew(connection, "w", timedelta(seconds=30)))
     assert database.write(lambda connection: claims.claim(connection, "w", OPS)) is None
+
+
+def test_a_rescue_waits_for_a_write_that_is_under_way(database: Database, job: str) -> None:
+    run_id = enqueue(database)
+    fence = claim(database)
+    assert fence is not None
+    writing, let_go = threading.Event(), threading.Event()
+
+    def write(connection: Connection) -> None:
+        steps.record(connection, fence, [began("a")])
+        writing.set()
+        assert let_go.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(database.write, write)
+        assert writing.wait(10)
+        rescue = pool.submit(database.write, lambda connection: claims.rescue(connection, "w", "test"))
+        let_go.set()
+        slow.result(10)
+        assert rescue.result(10) == [run_id]
+    assert row(database, run_id)["status"] == "queued"
+
+
+def test_a_run_left_with_a_stopped_worker_is_found(database: Database, job: str) -> None:
+    enqueue(database)
+    assert claim(database) is not None
+    with database.read() as connection:
+        assert claims.holders_gone(connection) == []
+    database.write(lambda connection: workers.deregister(connection, "w"))
+    with database.read() as connection:
+        assert claims.holders_gone(connection) == ["w"]
+    assert len(database.write(lambda connection: claims.rescue(connection, "w", "test"))) == 1
 
 
 def test_a_queued_run_is_cancelled_at_once(database: Database, job: str) -> None:
