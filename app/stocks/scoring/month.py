@@ -90,8 +90,10 @@ class Month:
     def score(self, rules: Rules, since: Callable[[str], int], start: int, end: int) -> list[tuple[str, pa.Table]]:
         """The score rows of the dates from `start` to `end` on which half of the universe has `min_factors` factors."""
         members = self.members(rules.universe, since)
-        factors = {name: np.where(members, self.factor(name), np.nan) for name in rules.weights}
-        found = scores(factors, rules.weights, rules.min_factors)
+        layers = np.empty((len(rules.weights), *self.shape))
+        for layer, name in zip(layers, rules.weights, strict=True):
+            layer[:] = np.where(members, self.factor(name), np.nan)
+        found = scores(dict(zip(rules.weights, layers, strict=True)), rules.weights, rules.min_factors)
         enough = (found.factors >= rules.min_factors).sum(axis=1)
         size = members.sum(axis=1)
         dates = (2 * enough >= size) & (size > 0) & (self.days >= start) & (self.days <= end)
