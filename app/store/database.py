@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, RowMapping, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import Unavailable
 from app.store import sqlite
@@ -23,6 +24,7 @@ READERS = 20
 CHANNEL = "openbell"
 """PostgreSQL's notification channel: sent within each writing transaction, heard by the other processes."""
 _TRIES = 3
+_READS = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _CONFLICTS = ("40001", "40P01", "23505")
 """PostgreSQL's serialization_failure, deadlock_detected and unique_violation: another was first. The whole transaction is
 tried again, and then sees what that one did."""
@@ -44,13 +46,10 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only transaction: one consistent view for the block."""
-        try:
-            connection = self.engine.connect()
-        except OperationalError as error:
-            raise Unavailable("The database cannot be reached.", hint=str(error.orig)) from error
-        with connection:
-            if self.is_sqlite:
-                connection = connection.execution_options(**{sqlite.READ_ONLY: True})
+        with _answering(), self.engine.connect() as connection:
+            # PostgreSQL's default would show each statement another state.
+            options = {sqlite.READ_ONLY: True} if self.is_sqlite else _READS
+            connection.execution_options(**options)
             with connection.begin():
                 yield connection
 
@@ -59,8 +58,10 @@ class Database:
 
         The work may run more than once (PostgreSQL, after a conflict with another), so it must do nothing but SQL.
         """
-        if self._lane is not None:
-            return self._lane.write(work)  # type: ignore[no-any-return]
+        with _answering():
+            return self._lane.write(work) if self._lane is not None else self._tried(work)
+
+    def _tried(self, work: Callable[[Connection], T]) -> T:
         for left in reversed(range(_TRIES)):
             try:
                 return self._own_transaction(work)
@@ -92,6 +93,29 @@ class Database:
                     connection.execute(text("SELECT pg_notify(:channel, :process)"), self._notice)
         self._committed(topics)
         return result
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """What the database itself cannot do now becomes Unavailable; a fault of ours stays what it is."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("The database has no free connection.", hint="Try again in a moment.") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated and not _is_passing(error):
+            raise
+        raise Unavailable("The database does not answer.", hint=str(error.orig).strip().splitlines()[0]) from error
+
+
+_PASSING = ("is locked", "disk I/O", "is full", "unable to open", "readonly database", "interrupted")
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Whether it is the state of the database, not the statement: on SQLite only the text tells the two apart."""
+    if not isinstance(error, OperationalError):
+        return False
+    return getattr(error.orig, "sqlstate", "") is None or any(part in str(error.orig) for part in _PASSING)
 
 
 def touch(connection: Connection, *topics: str) -> None:

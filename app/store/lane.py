@@ -51,10 +51,18 @@ class WriterLane:
         self._thread.join()
 
     def _run(self) -> None:
-        with self._engine.connect() as connection:
-            while (item := self._work.get()) is not None:
-                if not self._commit(connection, item):
-                    return
+        connection: Connection | None = None
+        while (item := self._work.get()) is not None:
+            try:
+                connection = connection or self._engine.connect()
+            except BaseException as error:
+                # The lane goes on: the next write may find the database again.
+                item[1].set_exception(error)
+                continue
+            if not self._commit(connection, item):
+                break
+        if connection is not None:
+            connection.close()
 
     def _commit(self, connection: Connection, first: tuple[Work, Future[Any]]) -> bool:
         """One transaction of as many waiting writes as fit; False when the lane is to end after it."""
