@@ -1,9 +1,11 @@
-"""What a worker and its run process say to each other: JSON objects over a pipe, in order, batched.
+"""What a worker and its run process say to each other: JSON objects over a socket, in order.
 
 To the child: `{"type": "describe"}` (answered by `{"type": "catalogue", "catalogue": {...}}`), `run`, `{"type": "cancel"}`
 (of the run under way: `context.cancelled` turns true), `query`, `{"type": "reveal", "state": SnapshotState}` (make that
-snapshot's view, answered by `{"type": "revealed", "snapshot"}`), `reply`, `{"type": "end"}`. From the child: a list of events per message. An event is
-what happened, with its instant; the worker alone writes it down. Instants are ISO 8601 strings (`clock.iso`).
+snapshot's view, answered by `{"type": "revealed", "snapshot"}`), `reply`, `{"type": "end"}`.
+
+From the child: a list of events per message. An event is what happened, with its instant; the worker alone writes it down.
+Instants are ISO 8601 strings (`clock.iso`).
 """
 
 import json
