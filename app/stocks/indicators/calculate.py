@@ -16,7 +16,7 @@ from app.stocks.indicators.technical import technical
 from app.stocks.indicators.touched import EVERYTHING, Touched, remember, touched
 from app.stocks.lake.market_lake import MarketLake
 from app.stocks.lake.rows import from_numpy
-from app.stocks.lake.sweep import Block, Sweep, boundaries, ranges
+from app.stocks.lake.sweep import Block, Sweep, blocks, boundaries, ranges
 
 _EPOCH = date(1970, 1, 1)
 
@@ -80,8 +80,8 @@ class _Calculation:
         bars = Sweep(folder, dictionary.get("daily_bars"), files, prices.COLUMNS, self._only)
         known = Sweep(folder, dictionary.get("fundamentals"), self._lake.files("fundamentals"), fundamental.COLUMNS, self._only)
         with self._lake.writer("indicators", whole=self._due.whole) as writer:
-            for upto in boundaries(folder, files, self._only, **sizes):
-                writer.append(self._block(bars.take(upto), known.take(upto)))
+            for block, valuations in blocks([bars, known], boundaries(folder, files, self._only, **sizes)):
+                writer.append(self._block(block, valuations))
         return Result(self._rows, self._symbols, self._adjusted)
 
     def _block(self, bars: Block, known: Block) -> list[tuple[str, pa.Table]]:

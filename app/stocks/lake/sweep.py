@@ -1,7 +1,8 @@
 """Reading a whole dataset once, from the first instrument to the last, in blocks that fit into memory."""
 
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Sweep:
         self, folder: Path, spec: Spec, files: list[FileFacts], columns: Collection[str], only: Collection[str] | None = None
     ) -> None:
         self._columns = [name for name in columns if name not in spec.key]
-        self._only = None if only is None else pa.array(sorted(only), pa.string())
+        self._only = None if only is None else frozenset(only)
         self._cursors = [Cursor(folder / file["path"], spec, list(columns), only) for file in files]
 
     def take(self, upto: str | None) -> Block:
@@ -55,10 +56,23 @@ class Sweep:
         if not pieces:
             empty = np.zeros(0, dtype=np.int32)
             return Block([], empty, empty, {name: np.zeros(0) for name in self._columns})
-        table = pa.concat_tables(pieces)
-        if self._only is not None:
-            table = table.filter(pc.is_in(table.column("order_book_id"), self._only))
-        return _block(table, self._columns)
+        return _block(pa.concat_tables(pieces), self._columns, self._only)
+
+
+def blocks(sweeps: Sequence[Sweep], uptos: Iterable[str]) -> Iterator[list[Block]]:
+    """A block of every sweep for each boundary, the next ones being read while the caller works on these."""
+
+    def take(upto: str) -> list[Block]:
+        return [sweep.take(upto) for sweep in sweeps]
+
+    with ThreadPoolExecutor(1, thread_name_prefix="lake-reader") as pool:
+        ahead: Future[list[Block]] | None = None
+        for upto in uptos:
+            before, ahead = ahead, pool.submit(take, upto)
+            if before is not None:
+                yield before.result()
+        if ahead is not None:
+            yield ahead.result()
 
 
 def boundaries(
@@ -93,21 +107,26 @@ def _counts(path: Path) -> Iterator[tuple[str, int]]:
         yield from zip(chunk.dictionary.to_pylist(), counts.tolist(), strict=True)
 
 
-def _block(table: pa.Table, columns: list[str]) -> Block:
+def _block(table: pa.Table, columns: list[str], only: frozenset[str] | None) -> Block:
     ids = table.column("order_book_id").unify_dictionaries()
     dictionary = ids.chunk(0).dictionary if ids.num_chunks else pa.array([], pa.string())
     rank = np.empty(len(dictionary), dtype=np.int32)
     sequence = pc.sort_indices(dictionary)
     rank[sequence.to_numpy()] = np.arange(len(rank), dtype=np.int32)
     code = rank[np.concatenate([chunk.indices.to_numpy() for chunk in ids.chunks])] if ids.num_chunks else rank[:0]
+    symbols = dictionary.take(sequence).to_pylist()
     days = _numpy(table.column("trade_date"))
     values = {name: _numpy(table.column(name)) for name in columns}
+    if only is not None and not only.issuperset(symbols):
+        among = np.array([symbol in only for symbol in symbols])[code]
+        code, days = code[among], days[among]
+        values = {name: column[among] for name, column in values.items()}
     if (code[1:] < code[:-1]).any():
         # 16 bits wide, a stable sort is a radix sort; files are in order of dates, so dates come out sorted too.
         order = np.argsort(code.astype(np.int16) if len(rank) < 2**15 else code, kind="stable")
         code, days = code[order], days[order]
         values = {name: column[order] for name, column in values.items()}
-    return Block(dictionary.take(sequence).to_pylist(), code, days, values)
+    return Block(symbols, code, days, values)
 
 
 def _numpy(column: pa.ChunkedArray) -> npt.NDArray[Any]:
