@@ -88,7 +88,7 @@ class _Walk:
     def __init__(self, rng: np.random.Generator, size: int) -> None:
         self._rng = rng
         self._size = size
-        self._last = np.round(rng.uniform(5, 50, size), 2)
+        self._last: npt.NDArray[Any] = np.round(rng.uniform(5, 50, size), 2)
         self._factor = np.ones(size)
 
     def day(self) -> dict[str, npt.NDArray[Any]]:
@@ -103,7 +103,7 @@ class _Walk:
         high = np.round(np.maximum(close, previous) * (1 + rng.uniform(0, 0.01, size)), 2)
         low = np.round(np.minimum(close, previous) * (1 - rng.uniform(0, 0.01, size)), 2)
         volume = np.where(suspended, 0, np.round(np.exp(rng.normal(15, 1, size))))
-        prices = {"open": previous, "high": high, "low": low, "close": close}
+        prices: dict[str, npt.NDArray[Any]] = {"open": previous, "high": high, "low": low, "close": close}
         return {
             **{name: np.where(suspended, np.nan, values) for name, values in prices.items()},
             "prev_close": previous,
