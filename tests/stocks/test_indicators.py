@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import talib
 
-from app.definitions.lake import FileFacts
+from app.definitions.lake import FileFacts, staging
 from app.stocks import dictionary
 from app.stocks.dictionary.indicators import FUNDAMENTAL, TECHNICAL
 from app.stocks.indicators.calculate import calculate
@@ -229,6 +229,49 @@ def test_a_new_day_writes_only_its_own_rows(tmp_path: Path) -> None:
     second.stage("daily_bars", CHANGES["a new day"])
     assert calculate(second).rows == 5
     assert [file["partition"] for file in second.staged() if file["dataset"] == "indicators"] == [f"{DAYS[-1]:%Y-%m}"]
+
+
+def test_a_step_that_lost_the_comparison_calculates_again_on_the_new_base(tmp_path: Path) -> None:
+    host = MemoryHost(tmp_path / "two")
+    first = host.lake()
+    first.stage("daily_bars", bars(days=DAYS[:-1]))
+    calculate(first)
+    host.publish(first)
+    mine, other = host.lake(), host.lake()
+    own, theirs = CHANGES["a restated close in the middle"], CHANGES["a new day"]
+    mine.stage("daily_bars", own)
+    mark = staging.set(step := [])
+    calculate(mine)
+    staging.reset(mark)
+    other.stage("daily_bars", theirs)
+    calculate(other)
+    assert host.publish(other) == "published"
+    outcome, state = host.name(mine.publication())
+    assert outcome == "conflict"
+    mine.drop(step)
+    mine.rebase(state)
+    assert calculate(mine).rows > 0
+    assert host.publish(mine) == "published"
+    frames = [("daily_bars", frame) for frame in (bars(days=DAYS[:-1]), own, theirs)]
+    assert paths(host.lake().files("indicators")) == full(tmp_path / "full", *frames)
+
+
+def test_a_lost_comparison_further_on_is_made_good_by_the_next_run(tmp_path: Path) -> None:
+    host = MemoryHost(tmp_path / "two")
+    first = host.lake()
+    first.stage("daily_bars", bars(days=DAYS[:-1]))
+    calculate(first)
+    host.publish(first)
+    mine, other = host.lake(), host.lake()
+    own, theirs = CHANGES["a restated close in the middle"], CHANGES["a new day"]
+    for lake, change in ((mine, own), (other, theirs)):
+        lake.stage("daily_bars", change)
+        calculate(lake)
+    assert [host.publish(other), host.publish(mine), host.publish(mine)] == ["published", "conflict", "published"]
+    next_run = host.lake()
+    calculate(next_run)
+    frames = [("daily_bars", frame) for frame in (bars(days=DAYS[:-1]), own, theirs)]
+    assert paths(next_run.files("indicators")) == full(tmp_path / "full", *frames)
 
 
 def test_what_was_narrowed_away_stays_due(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Runs over one lake: what a run sees, keeps, gives up, and what two runs make of each other."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -164,6 +165,15 @@ def test_publishing_in_between_keeps_what_is_staged_afterwards(host: MemoryHost)
     assert [file["partition"] for file in lake.staged()] == [f"{DAYS[3]:%Y-%m}", f"{DAYS[100]:%Y-%m}"]
     assert host.publish(lake) == "published"
     assert {99.0, 98.0, 97.0} <= set(closes(host.lake().read("daily_bars")).values())
+
+
+def test_parallel_steps_that_stage_one_dataset_lose_nothing(host: MemoryHost) -> None:
+    lake = host.lake()
+    changes = [one(symbol, day, 100.0 + 10 * symbol + day) for symbol in range(3) for day in range(4)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda change: lake.stage("daily_bars", change), changes))
+    expected = {change["close"].iloc[0] for change in changes}
+    assert expected <= set(closes(lake.read("daily_bars")).values())
 
 
 def test_facts_are_this_runs_over_the_snapshots(host: MemoryHost) -> None:
