@@ -30,10 +30,12 @@ def main() -> None:
 
 
 def _memory(running: Service, idle: float) -> None:
+    watched = min(60.0, idle / 2)
+    time.sleep(idle - watched)
     processes = _tree(running)
     began, before = time.perf_counter(), _cpu(processes)
-    time.sleep(idle)
-    share = (_cpu(_tree(running)) - before) / (time.perf_counter() - began)
+    time.sleep(watched)
+    share = (_cpu(processes) - before) / (time.perf_counter() - began)
     used = {process.pid: process.memory_full_info().pss for process in _tree(running)}
     own, total = used[running.process.pid], sum(used.values())
     print(f"after {idle:.0f} s: service {own / 1e6:.0f} MB, all {len(used)} processes {total / 1e6:.0f} MB (PSS)")
