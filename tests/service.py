@@ -30,7 +30,8 @@ class RunningService:
         self.command = list(command)
         self.data_dir = folder / "var"
         self.log = folder / "service.log"
-        given = {"data_dir": self.data_dir, "port": 0, **settings}
+        clock = os.environ.get(f"{PREFIX}CLOCK_FILE", "")
+        given = {"data_dir": self.data_dir, "port": 0, "clock_file": clock, **settings}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         self.environment |= {PREFIX + name.upper(): str(value) for name, value in given.items()}
         self._process: subprocess.Popen[bytes] | None = None
