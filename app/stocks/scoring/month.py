@@ -39,7 +39,8 @@ class Month:
 
     def __init__(self, bars: Block, indicators: Block) -> None:
         self.symbols = bars.symbols
-        self.days, day = np.unique(bars.days, return_inverse=True)
+        self.days = np.unique(bars.days)
+        day = np.searchsorted(self.days, bars.days)
         self.shape = (len(self.days), len(self.symbols))
         self._bars = bars
         self._bars_at = day * self.shape[1] + bars.code
