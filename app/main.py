@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import secrets
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -51,7 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
             await asyncio.to_thread(engine.stop)
             database.close()
 
-    return application.build(manager, lifespan=lifespan, readiness=lambda: {**manager.readiness(), **engine.checks()})
+    app = application.build(manager, lifespan=lifespan, readiness=lambda: {**manager.readiness(), **engine.checks()})
+    app.state.hurry = engine.hurry
+    return app
 
 
 def open_database(settings: Settings) -> Database:
@@ -133,7 +137,7 @@ def _first_run(manager: PipelineManager) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Writes where the service listens once it does, for the command line beside it."""
+    """Writes where the service listens once it does, for the command line beside it; a second signal stops without grace."""
 
     def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
         super().__init__(config)
@@ -143,23 +147,33 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            host, port = sockets[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             _write_private(self._file, json.dumps({"address": f"http://{shown}:{port}", "pid": os.getpid()}))
             _log.info("listening", address=f"http://{shown}:{port}", data_dir=str(self._settings.data_dir))
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        if self.should_exit:
+            self.config.app.state.hurry()  # type: ignore[union-attr]
+        else:
+            _log.info("stopping; once more to wait for no run")
+        super().handle_exit(sig if not self.should_exit else signal.SIGTERM, frame)
 
     async def shutdown(self, sockets: Any = None) -> None:
         self._file.unlink(missing_ok=True)
         # Whoever waits for a run or reads a stream is answered now, or would be waited for.
         self.config.app.state.watch.stop()  # type: ignore[union-attr]
         await super().shutdown(sockets)
+        _log.info("stopped")
 
 
 def serve(settings: Settings) -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until it is told to stop. Raises ConfigurationError when it cannot listen or open its database."""
     journal.configure(settings.log_level)
     if settings.url.startswith("sqlite") and sqlite.module().sqlite_version_info < sqlite.SAFE:
         _log.warning("this SQLite may lose commits in WAL mode", version=sqlite.module().sqlite_version)
+    # Before anything else is started: a port that is taken is found out first.
+    listening = _listen(settings)
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -171,4 +185,19 @@ def serve(settings: Settings) -> None:
         lifespan="on",
         ws="none",
     )
-    _Server(config, settings).run()
+    _Server(config, settings).run(sockets=[listening])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}.",
+            hint="Set OPENBELL_PORT to another port (0: any free one), or stop what listens there.",
+        ) from None
+    return listening

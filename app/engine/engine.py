@@ -115,6 +115,11 @@ class Engine:
                     _log.warning("no new worker yet", error=str(error))
                     self._stopping.wait(1)
 
+    def hurry(self) -> None:
+        """Wait for no run while stopping."""
+        if self.worker is not None:
+            self.worker.hurry()
+
     def stop(self) -> None:
         """Stop claiming, drain, hand back, deregister; then end the processes. The database is closed by its owner, last."""
         self._stopping.set()

@@ -121,7 +121,7 @@ class Supervisor:
     def _hear(self, received: Received) -> None:
         """Write down everything of one message: log lines to the file, step events in one transaction."""
         self._log.output(received.output)
-        self._log.append([_logged(event) for event in received.events if event["type"] == "log"])
+        self._log.append([line for event in received.events if (line := _logged(event)) is not None])
         if not self._log_known and (facts := self._log.facts) is not None:
             self._log_known = True
             self._write(lambda connection: logs.save(connection, self.fence.run_id, self.fence.attempt, facts))
@@ -181,7 +181,8 @@ class Supervisor:
         status = self._write(finish)
         self._ended = True
         self._database.changes.notify((log_topic(self._plan.fence.run_id),))
-        _log.info("run attempt ended", run=self._plan.fence.run_id, attempt=self._plan.fence.attempt, status=str(status))
+        say = _log.warning if status is RunStatus.failed else _log.info
+        say("run attempt ended", job=self._plan.spec["job"], run=fence.run_id, attempt=fence.attempt, status=status.value)
 
     def _give_back(self, memory_bytes: int) -> None:
         child, self._child = self._child, None
@@ -238,5 +239,19 @@ class Supervisor:
         self._finish(work)
 
 
-def _logged(event: Any) -> dict[str, Any]:
-    return {key: value for key, value in event.items() if key != "type"}
+def _logged(event: Any) -> dict[str, Any] | None:
+    """The line that an event leaves in the run's log: what the op said, and why a step failed or was left out."""
+    if event["type"] == "log":
+        return {key: value for key, value in event.items() if key != "type"}
+    if event["type"] == "step_failed":
+        error = event["error"]
+        fields = {"reason": event["reason"], "traceback": error["traceback"], "retry_at": event["retry_at"]}
+        return _line(event, "error", f"step failed: {error['type']}: {error['message']}", fields)
+    if event["type"] == "step_skipped":
+        return _line(event, "info", f"step skipped: {event['detail']}", {"reason": event["reason"]})
+    return None
+
+
+def _line(event: Any, level: str, message: str, fields: dict[str, Any]) -> dict[str, Any]:
+    told = {"at": event["at"], "level": level, "node": event["node"], "attempt": event.get("attempt")}
+    return {**told, "message": message, "fields": fields}

@@ -29,6 +29,7 @@ from app.store.status import Reason
 
 _log = structlog.get_logger("openbell.worker")
 SLOTS = "slots"
+_HAND_BACK_SECONDS = 10
 
 
 class Worker:
@@ -54,6 +55,7 @@ class Worker:
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._stopping = threading.Event()
+        self._hurried = False
         self.lease = Lease(database, self.id, settings, self._lose_everything)
         self._thread = threading.Thread(target=self._dispatching, name="dispatcher", daemon=True)
 
@@ -87,19 +89,27 @@ class Worker:
         self._woken.set()
         if self._thread.ident is not None:
             self._thread.join()
+        if running := len(self._supervisors()):
+            _log.info("waiting for runs to end", runs=running, seconds=self._settings.grace_seconds)
         self._drain(self._settings.grace_seconds)
+        self._hurried = False
         for supervisor in self._supervisors():
             supervisor.hand_back()
-        self._drain(self._settings.grace_seconds)
+        self._drain(_HAND_BACK_SECONDS)
         self.lease.stop()
         self._database.write(lambda connection: workers.deregister(connection, self.id))
         reaper.let_go(self._settings.data_dir, self.id, self._lock_file)
 
+    def hurry(self) -> None:
+        """Wait for no run any more: hand them all back at once."""
+        self._hurried = True
+        self._woken.set()
+
     def _drain(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while self._supervisors() and (left := until - time.monotonic()) > 0:
+        while self._supervisors() and not self._hurried and (left := until - time.monotonic()) > 0:
             self._woken.clear()
-            if self._supervisors():
+            if self._supervisors() and not self._hurried:
                 self._woken.wait(left)
 
     def _supervisors(self) -> list[Supervisor]:

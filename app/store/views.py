@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from app import clock
-from app.store import lake, runs
+from app.store import lake, runs, waiting
 from app.store.definitions import Definition
 
 
@@ -45,7 +45,8 @@ def accepted_view(accepted: runs.Accepted) -> dict[str, Any]:
 
 def run_view(connection: Connection, run_id: str) -> dict[str, Any]:
     """One run with its steps. Raises NotFound."""
-    return run_views(connection, [runs.get(connection, run_id)])[0]
+    row = runs.get(connection, run_id)
+    return {**run_views(connection, [row])[0], "waiting_for": waiting.reason(connection, row)}
 
 
 _RUN = (

@@ -218,3 +218,28 @@ def test_a_secret_reaches_its_op_and_nothing_else(house: House, monkeypatch: pyt
     run = house.final(house.manager.run_job("secretive", token={"$secret": "token"})["id"])
     assert (run["status"], run["crash_count"]) == ("failed", 0)
     assert "OPENBELL_SECRET_TOKEN" in run["error"]["message"]
+
+
+def test_a_failed_run_says_why_in_its_log(house: House) -> None:
+    run = house.run(node("a", "fail", message="no such column"), node("b", "add", {"left": "a"}))
+    log = house.log(run)
+    assert "step failed: ValueError: no such column" in log
+    assert "Traceback" in log
+    assert "step skipped" in log
+
+
+def test_a_queued_run_says_what_it_waits_for(house: House, tmp_path: Path, wait_until: Any) -> None:
+    mark = tmp_path / "mark"
+    job = house.job(node("a", "hang", mark=str(mark), polite=True))
+    running = house.manager.run_job(job)
+    wait_until(mark.exists)
+    assert house.manager.get_run(running["id"])["waiting_for"] is None
+    behind = house.manager.run_job(job)
+    assert (
+        house.manager.get_run(behind["id"])["waiting_for"] == f"room in the pool 'job:{job}': 1 of 1 slots are held, it needs 1"
+    )
+    house.manager.pause("job", job)
+    assert house.manager.get_run(behind["id"])["waiting_for"] == f"the job '{job}' is paused"
+    for run in (behind, running):
+        house.manager.cancel_run(run["id"])
+        house.final(run["id"])

@@ -139,9 +139,10 @@ class RunSummary(Shown):
 
 
 class Run(RunSummary):
-    """One execution of a job."""
+    """One execution of a job. `waiting_for` says in a sentence what a queued run waits for; null once it is claimed."""
 
     steps: list[Step]
+    waiting_for: str | None = None
 
 
 class LogLine(Shown):
