@@ -39,7 +39,6 @@ runpy.run_module("app", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.slow
 def test_the_service_imports_no_op_code_and_nothing_heavy(
     start_service: Callable[..., RunningService], wait_until: Callable[..., object]
 ) -> None:

@@ -9,10 +9,11 @@ import pytest
 from tests.acceptance.jobs import MODULES
 from tests.service import RunningService
 
+pytestmark = pytest.mark.slow
+
 HASTY = {"beat_seconds": 0.2, "lease_seconds": 1, "reap_seconds": 0.2}
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_after_kill_9(
     start_service: Callable[..., RunningService], wait_until: Callable[..., Any], tmp_path: Path
 ) -> None:
