@@ -13,6 +13,8 @@ import pytest
 from tests.acceptance.jobs import MODULES, register
 from tests.service import RunningService
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {
     "pandas",
     "numpy",
