@@ -3,20 +3,27 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 
 from app.definitions import Dataset, registry
+from app.definitions.catalogue import Catalogue
+from app.definitions.pipeline import parse_pipeline
+from app.errors import Invalid
 from app.stocks import catalog
+from app.stocks.dictionary.scores import Factor
 from app.stocks.lake.market_lake import market_lake
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores
 from app.stocks.ops.complete import complete_data
 from app.stocks.ops.load import load_market_data
 from app.stocks.ops.saving import save_results
 from app.stocks.ops.validate import validate_data_quality
-from tests.stocks.market import bars
+from app.stocks.scoring.universe import Universe
+from app.stocks.scoring.weights import DEFAULT
+from tests.stocks.market import DAYS, bars
 from tests.stocks.op_context import Bench, Context
 
 MakeBench = Callable[..., Bench]
@@ -92,6 +99,48 @@ def test_a_frame_of_bars_may_be_fed_to_the_indicators(bench: MakeBench) -> None:
     assert found.name == "indicators"
     assert found.rows == len(context.lake.read("indicators"))
     assert context.metrics["symbols"] == 6
+
+
+def scored(there: Bench, job: str, **params: Any) -> list[str]:
+    """Score by these rules and publish; what was warned of."""
+    context = there.run(job=job)
+    calculate_scores(context, Dataset("indicators"), **params)
+    there.publish(context)
+    return [message for level, message, _ in context.log.lines if level == "warning"]
+
+
+def test_scores_say_by_whose_rules_they_are_and_other_rules_are_warned_of(bench: MakeBench) -> None:
+    there = bench()
+    context = there.run()
+    calculate_indicators(context, context.lake.stage("daily_bars", bars(symbols=12)))
+    there.publish(context)
+    few = Universe(min_sessions=0)
+    assert scored(there, "first", universe=few) == []
+    assert scored(there, "other", universe=few) == [], "the same rules"
+    rules = there.run().lake.facts("scores")["rules"]
+    assert (rules["job"], rules["weights"], rules["universe"]["min_sessions"]) == ("first", DEFAULT, 0)
+    differ = "the rules differ from those of the scores published by job"
+    weights: dict[Factor, float] = {"rsi14": 1, "momentum_20d": 1, "turnover_rate": 1}
+    some = scored(there, "other", universe=few, weights=weights, start_date=DAYS[-1])
+    assert some == [f"{differ} first: the dates asked for are calculated anew and replaced"]
+    assert there.run().lake.facts("scores")["rules"] == rules, "most rows are still the first job's"
+    everything = f"{differ} {{}}: all rows are calculated anew and replaced"
+    assert scored(there, "other", universe=few, weights=weights) == [everything.format("first")]
+    assert scored(there, "other", universe=few, weights=weights) == []
+    assert scored(there, "first", universe=few) == [everything.format("other")]
+
+
+def test_a_weight_of_no_factor_is_refused_at_registration() -> None:
+    catalogue = Catalogue(ops=tuple(op.spec for op in registry.ops.values()))
+    (pipeline,) = (each.document for each in catalog.shipped() if each.document["name"] == "stock_analysis")
+    for node in pipeline["nodes"]:
+        if node["op"] == "calculate_scores":
+            node["params"] = {"weights": {"momentum": 1}}
+    with pytest.raises(Invalid) as refused:
+        parse_pipeline(pipeline, catalogue)
+    (fault,) = refused.value.faults
+    assert fault.pointer.endswith("/params/weights")
+    assert fault.message.endswith("not 'momentum'; did you mean 'momentum_20d'?")
 
 
 def test_every_shipped_document_names_registered_ops_and_their_params() -> None:

@@ -116,7 +116,7 @@ def test_equal_totals_share_their_mean() -> None:
         ({}, 0, "0 factors have a weight"),
     ],
 )
-def test_weights_that_cannot_be_are_refused(given_weights: dict[str, float], min_factors: int, message: str) -> None:
+def test_weights_that_cannot_be_are_refused(given_weights: Any, min_factors: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         weights.check(given_weights, min_factors)
 

@@ -1,9 +1,11 @@
 """Scores: a weighted mean of standardised factors across the whole universe of a trade date."""
 
+from typing import Literal, get_args
+
 from app.stocks.dictionary.market import ORDER_BOOK_ID, TRADE_DATE
 from app.stocks.schema import Column, Spec
 
-FACTORS = (
+Factor = Literal[
     "momentum_20d",
     "volatility_20d",
     "rsi14",
@@ -15,8 +17,10 @@ FACTORS = (
     "sales_yield",
     "roe_ttm",
     "log_market_cap",
-)
+]
 """What weights may name. macd_hist_ratio is macd_hist / back-adjusted close; turnover_rate comes from the bars."""
+
+FACTORS: tuple[Factor, ...] = get_args(Factor)
 
 SCORES = Spec(
     "scores",

@@ -4,9 +4,11 @@ from datetime import date
 from typing import Annotated
 
 from app.definitions import Dataset, OpContext, op
+from app.stocks.dictionary.scores import Factor
 from app.stocks.indicators import calculate as indicators_of
 from app.stocks.lake.market_lake import market_lake
 from app.stocks.scoring import calculate as scores_of
+from app.stocks.scoring import published
 from app.stocks.scoring.universe import Universe
 
 
@@ -35,7 +37,7 @@ def calculate_scores(
     context: OpContext,
     indicators: Annotated[Dataset, "indicators"],
     *,
-    weights: dict[str, float] | None = None,
+    weights: dict[Factor, float] | None = None,
     universe: Universe = Universe(),  # noqa: B008  frozen
     min_factors: int = 3,
     start_date: date | None = None,
@@ -45,10 +47,14 @@ def calculate_scores(
     """Score the whole universe on every date whose input or rules changed.
 
     `weights` maps a factor to its weight, a minus where less is better; `start_date` and `end_date` narrow the dates.
+    There is one `scores`: a warning tells when other rules than the published ones replace it.
     """
     if indicators.name != "indicators":
         raise ValueError(f"scores are made from indicators, not from {indicators.name}: put calculate_indicators in between")
     lake = market_lake(context)
+    narrowed = start_date is not None or end_date is not None
+    rules = published.described(weights, universe, min_factors)
+    published.warn_of_others(context, rules, narrowed=narrowed)
     result = scores_of.calculate(
         lake,
         context.sessions(),
@@ -58,5 +64,7 @@ def calculate_scores(
         start=start_date,
         end=end_date,
     )
+    if not narrowed:
+        published.note(context, rules)
     context.metric("months", result.months)
     return lake.reference("scores", rows=result.rows)

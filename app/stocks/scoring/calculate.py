@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from app.definitions.lake import FileFacts
 from app.stocks import dictionary
+from app.stocks.dictionary.scores import Factor
 from app.stocks.lake import origin
 from app.stocks.lake.cursor import Cursor
 from app.stocks.lake.market_lake import MarketLake
@@ -42,7 +43,7 @@ def calculate(
     lake: MarketLake,
     sessions: Sequence[date],
     *,
-    weights: Mapping[str, float] | None = None,
+    weights: Mapping[Factor, float] | None = None,
     universe: Universe | None = None,
     min_factors: int = 3,
     start: date | None = None,

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 
 from app.definitions.names import suggestion
-from app.stocks.dictionary.scores import FACTORS
+from app.stocks.dictionary.scores import FACTORS, Factor
 
-DEFAULT: dict[str, float] = {
+DEFAULT: dict[Factor, float] = {
     "momentum_20d": 1,
     "volatility_20d": -1,
     "rsi14": -1,
@@ -19,7 +19,7 @@ DEFAULT: dict[str, float] = {
 """Equal weights; a minus means that less is better."""
 
 
-def check(weights: Mapping[str, float] | None, min_factors: int) -> dict[str, float]:
+def check(weights: Mapping[Factor, float] | None, min_factors: int) -> dict[str, float]:
     """The weights that count, in the dictionary's order. Raises ValueError for an unknown factor or too few of them."""
     given = DEFAULT if weights is None else weights
     for name, weight in given.items():
@@ -27,7 +27,7 @@ def check(weights: Mapping[str, float] | None, min_factors: int) -> dict[str, fl
             raise ValueError(f"there is no factor {name!r}{suggestion(name, FACTORS)} (the factors are {', '.join(FACTORS)})")
         if not math.isfinite(weight):
             raise ValueError(f"the weight of {name!r} is not a number")
-    counting = {name: float(given[name]) for name in FACTORS if given.get(name)}
+    counting: dict[str, float] = {name: float(given[name]) for name in FACTORS if given.get(name)}
     if len(counting) < max(min_factors, 1):
         raise ValueError(f"{len(counting)} factors have a weight, but a score needs min_factors = {min_factors} of them")
     return counting
