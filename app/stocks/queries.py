@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.definitions import query
 from app.stocks import dictionary
+from app.stocks.ids import Symbols
 from app.stocks.lake.market_lake import market_lake
 
 
@@ -23,7 +24,7 @@ def dataset_rows(
     *,
     dataset: str,
     columns: list[str] | None = None,
-    symbols: list[str] | None = None,
+    symbols: Symbols | None = None,
     start_date: date | None = None,
     end_date: date | None = None,
 ) -> pa.Table:

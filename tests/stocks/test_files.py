@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from app.stocks import dictionary
+from app.stocks.ids import canonical
 from app.stocks.sources import Data, Empty, Health
 from app.stocks.sources.files import Files, aliases
-from app.stocks.sources.files.ids import canonical
 from tests.stocks.bar_files import Row, row, write
 
 ALWAYS = (date(1990, 1, 1), date(2030, 1, 1))

@@ -90,6 +90,7 @@ def test_a_lake_belongs_to_the_source_it_was_born_with(bench: MakeBench, tmp_pat
     with pytest.raises(SourceMismatch) as failure:
         go(there)
     assert failure.value.reason == "source_mismatch"
+    assert failure.value.hint == "set OPENBELL_DATA_DIR to a new folder, or OPENBELL_SOURCE to simulated again"
 
 
 def test_a_source_of_a_later_release_says_so(bench: MakeBench) -> None:

@@ -66,7 +66,7 @@ class Intake:
     def _healthy(self) -> Health:
         born = self.context.lake.facts("daily_bars").get("source")
         if born not in (None, self.source.name):
-            hint = "use another data dir for another source"
+            hint = f"set OPENBELL_DATA_DIR to a new folder, or OPENBELL_SOURCE to {born} again"
             raise SourceMismatch(f"the lake was born with the source {born!r}, not {self.source.name!r}", hint=hint)
         health = self.source.health()
         if isinstance(health, Unavailable):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from app.definitions import Dataset, OpContext, op
 from app.stocks.dictionary.scores import Factor
+from app.stocks.ids import Symbols
 from app.stocks.indicators import calculate as indicators_of
 from app.stocks.lake.market_lake import market_lake
 from app.stocks.scoring import calculate as scores_of
@@ -17,7 +18,7 @@ def calculate_indicators(
     context: OpContext,
     data: Annotated[Dataset, "daily_bars"],
     *,
-    symbols: list[str] | None = None,
+    symbols: Symbols | None = None,
     start_date: date | None = None,
     end_date: date | None = None,
     publish: bool = False,

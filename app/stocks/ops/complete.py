@@ -8,6 +8,7 @@ from pydantic import Field
 from app.definitions import Dataset, OpContext, op
 from app.errors import Invalid
 from app.stocks import calendar, gaps
+from app.stocks.ids import Symbols
 from app.stocks.intake.examine import examine, touched
 from app.stocks.intake.intake import Intake
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, known_sessions, resolve
@@ -21,7 +22,7 @@ def complete_data(
     *,
     start_date: date | None = None,
     end_date: date | None = None,
-    symbols: list[str] | None = None,
+    symbols: Symbols | None = None,
     lookback_sessions: Annotated[int, Field(ge=1)] = LOOKBACK_SESSIONS,
     min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
     block: list[str] | None = None,

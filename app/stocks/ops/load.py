@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.definitions import Dataset, OpContext, op
+from app.stocks.ids import Symbols
 from app.stocks.intake import plan
 from app.stocks.intake.intake import Intake
 from app.stocks.intake.window import known_sessions, resolve
@@ -18,7 +19,7 @@ def load_market_data(
     start_date: date | None = None,
     end_date: date | None = None,
     days: Annotated[int, Field(ge=1)] | None = None,
-    symbols: list[str] | None = None,
+    symbols: Symbols | None = None,
     refetch: bool = False,
 ) -> Dataset:
     """Stage the daily bars that the lake lacks, with instruments and fundamentals; rows that cannot be true go to quarantine.

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from app.definitions import Dataset, OpContext, op
 from app.errors import Invalid
+from app.stocks.ids import Symbols
 from app.stocks.intake.examine import examine, touched
 from app.stocks.intake.window import known_sessions, resolve
 from app.stocks.ops.complete import check_bars
@@ -21,7 +22,7 @@ def validate_data_quality(
     start_date: date | None = None,
     end_date: date | None = None,
     days: Annotated[int, Field(ge=1)] | None = None,
-    symbols: list[str] | None = None,
+    symbols: Symbols | None = None,
     min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
     block: list[str] | None = None,
 ) -> Dataset:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.clock import SHANGHAI
-from app.stocks.sources.files import ids
+from app.stocks import ids
 from app.stocks.sources.files.fault import BadFile
 from app.stocks.sources.files.read import Opened
 

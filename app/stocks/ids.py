@@ -1,6 +1,10 @@
 """Vendors' ids of A-shares and the canonical one: `600000.SH`, `sh.600000`, `SH600000` and `600000` are `600000.XSHG`."""
 
 import re
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 _EXCHANGES = {"SH": "XSHG", "SS": "XSHG", "XSHG": "XSHG", "SZ": "XSHE", "XSHE": "XSHE", "BJ": "BJSE", "BJSE": "BJSE"}
 _SUFFIX = re.compile(r"([0-9]{6})\.([A-Z]{2,4})")
@@ -24,3 +28,12 @@ def canonical(text: str) -> str | None:
         return None
     exchange = _EXCHANGES.get(mark)
     return f"{digits}.{exchange}" if exchange else None
+
+
+def _all_canonical(texts: Sequence[str]) -> list[str]:
+    # What is no id stays as it was written: whoever looks it up names it, and the nearest one that exists.
+    return list(dict.fromkeys(canonical(text) or text for text in texts))
+
+
+Symbols = Annotated[list[str], AfterValidator(_all_canonical)]
+"""The type of an op's param `symbols`: ids in any vendor's spelling; the op gets the canonical ones, each once."""
