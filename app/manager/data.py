@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.manager.queries import Queries
 from app.settings import Settings
 from app.store import lake, views
@@ -44,21 +44,22 @@ class Data:
         *,
         columns: Sequence[str] | None = None,
         symbols: Sequence[str] | None = None,
-        start: date | None = None,
-        end: date | None = None,
+        start: date | str | None = None,
+        end: date | str | None = None,
         snapshot: int | None = None,
     ) -> Any:
         """The dataset's rows as a pandas frame, all of one snapshot, the newest unless told. Raises NotFound.
 
-        Reads the immutable files that the snapshot names: a publication beside it changes nothing. For a notebook or a
-        script: it imports pandas, which the service does not hold.
+        `start` and `end`, both included, are dates or their ISO text; Invalid for another. Reads the immutable files that
+        the snapshot names: a publication beside it changes nothing. For a notebook or a script: it imports pandas, which the
+        service does not hold.
         """
         import pandas as pd
 
         filters: list[tuple[str, str, Any]] = [
             *([("order_book_id", "in", list(symbols))] if symbols is not None else []),
-            *([("trade_date", ">=", start)] if start is not None else []),
-            *([("trade_date", "<=", end)] if end is not None else []),
+            *([("trade_date", ">=", _day("start", start))] if start is not None else []),
+            *([("trade_date", "<=", _day("end", end))] if end is not None else []),
         ]
         paths: Any = self._files(name, snapshot)  # pandas takes a list, its stubs do not
         return pd.read_parquet(paths, columns=list(columns) if columns is not None else None, filters=filters or None)
@@ -71,3 +72,12 @@ class Data:
             known = ", ".join(state["datasets"]) or "none"
             raise NotFound(f"Snapshot {number} has no dataset {name!r}; it has {known}.")
         return [self.settings.data_dir / "lake" / file["path"] for file in state["datasets"][name]["files"]]
+
+
+def _day(name: str, value: date | str) -> date:
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Invalid(f"{name} is no date: {value[:40]!r}", hint="Write it as 2026-11-20.") from None

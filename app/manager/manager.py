@@ -9,7 +9,7 @@ from typing import Any
 from app import settings as settings_module
 from app.definitions.catalogue import Catalogue
 from app.definitions.pipeline import content_hash
-from app.errors import CataloguePending, Conflict, Invalid, NoWorker, QueueFull
+from app.errors import CataloguePending, Conflict, Invalid, NotFound, NoWorker, QueueFull
 from app.manager.acceptance import Cause, RunRequest, accept, as_date
 from app.manager.data import Data
 from app.manager.operation import Operation
@@ -38,9 +38,16 @@ class PipelineManager(Data, Operation, People):
 
     @classmethod
     def open(cls, data_dir: str | Path | None = None, **settings: object) -> "PipelineManager":
-        """The manager of a data dir, for a notebook or a script; the service may run beside it."""
+        """The manager of a data dir, for a notebook or a script; the service may run beside it.
+
+        Raises NotFound where no service has made its database yet.
+        """
         overrides = {**settings, **({"data_dir": Path(data_dir)} if data_dir is not None else {})}
         loaded = settings_module.load(**overrides)
+        place = loaded.url.removeprefix("sqlite:///")
+        if place != loaded.url and not Path(place).is_file():
+            hint = "Name the data dir of a service that has been started once: openbell serve."
+            raise NotFound(f"There is no database {Path(place).absolute()}.", hint=hint)
         return cls(Database(loaded.url), loaded)
 
     def close(self) -> None:

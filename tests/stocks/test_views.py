@@ -183,6 +183,20 @@ def test_a_reader_finds_only_data_in_a_datasets_folder(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "market.duckdb").stat().st_mode) == 0o444
 
 
+def test_every_dataset_can_be_read_from_the_first_publication_on(tmp_path: Path) -> None:
+    host = MemoryHost(tmp_path)
+    state = publish(host, 1.0)
+    for spec in dictionary.DATASETS.values():
+        frame = pd.read_parquet(tmp_path / "current" / spec.name)
+        assert tuple(frame.columns) == spec.names
+        assert frame.empty == (spec.name not in state["datasets"])
+    lake = host.lake()
+    lake.stage("indicators", bars(symbols=1)[["order_book_id", "trade_date"]])
+    host.publish(lake)
+    assert not (tmp_path / "current" / "indicators" / "empty.parquet").exists()
+    assert len(pd.read_parquet(tmp_path / "current" / "indicators")) == len(bars(symbols=1))
+
+
 def test_columns_say_what_they_mean_and_metadata_what_there_is(tmp_path: Path) -> None:
     host = MemoryHost(tmp_path)
     lake = host.lake()

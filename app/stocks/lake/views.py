@@ -1,6 +1,7 @@
 """What readers see: a folder of links per snapshot, `current` pointing at the newest, `market.duckdb` through it.
 
     views/42/daily_bars/2026-11.parquet -> ../../../lake/daily_bars/2026-11-<hash>.parquet
+    views/42/quarantine/empty.parquet    (of a dataset without rows: its columns)
     views/42/market.duckdb                 current -> views/42        market.duckdb -> current/market.duckdb
 
 Links are relative, so they survive a move of the data dir. Readers never lock: a view is built aside and renamed, `current` is
@@ -13,11 +14,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from filelock import FileLock
 
 from app.definitions.lake import SnapshotState
+from app.stocks import dictionary
 from app.stocks.lake.parquet import sync
 from app.stocks.lake.warehouse import build
+from app.stocks.schema import Spec
 
 CURRENT = "current"
 WAREHOUSE = "market.duckdb"
@@ -54,7 +58,8 @@ def shown(data_dir: Path) -> int:
 
 
 def _wanted(data_dir: Path, state: SnapshotState) -> dict[str, Any]:
-    files = {name: [file["path"] for file in dataset["files"]] for name, dataset in state["datasets"].items()}
+    files: dict[str, list[str]] = {name: [] for name in dictionary.DATASETS}
+    files |= {name: [file["path"] for file in dataset["files"]] for name, dataset in state["datasets"].items()}
     return {"snapshot": state["snapshot"], "published_at": state["published_at"], "data_dir": str(data_dir), "files": files}
 
 
@@ -75,7 +80,9 @@ def _make(data_dir: Path, state: SnapshotState, view: Path, label: dict[str, Any
             for file in dataset["files"]:
                 (folder / f"{file['partition']}.parquet").symlink_to(Path("../../../lake") / file["path"])
             sync(folder)
-        aside.mkdir(exist_ok=True)
+        for name, paths in label["files"].items():
+            if not paths:
+                _write_nothing(aside / name, dictionary.get(name))
         _write_warehouse(data_dir, state, aside)
         _write_label(aside, label)
         if view.exists():
@@ -86,6 +93,16 @@ def _make(data_dir: Path, state: SnapshotState, view: Path, label: dict[str, Any
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(aside.with_suffix(".old"), ignore_errors=True)
+
+
+def _write_nothing(folder: Path, spec: Spec) -> None:
+    # So that a reader's script works before the first row, and gets the columns: no row in quarantine is good news.
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "empty.parquet"
+    pq.write_table(spec.arrow.empty_table(), file)
+    file.chmod(0o444)
+    sync(file)
+    sync(folder)
 
 
 def _write_warehouse(data_dir: Path, state: SnapshotState, view: Path) -> None:
