@@ -115,12 +115,12 @@ def runs(
         screen.document(answer)
         return
     headers = ("run", "job", "trade date", "status", "queued at", "duration", "why")
-    screen.table(headers, map(_row, answer["items"]))
+    screen.table(headers, map(_row, answer["items"]), spare=("queued at", "duration", "trade date", "why"))
 
 
 def _row(run: dict[str, Any]) -> list[Any]:
     queued, took = screen.instant(run["queued_at"]), screen.seconds(run["duration"])
-    return [run["id"], run["job"], run["trade_date"], run["status"], queued, took, run["reason"]]
+    return [run["id"], run["job"], run["trade_date"], run["status"], queued, took, follow.why(run)]
 
 
 def pairs(items: list[str] | None, *, as_json: bool) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Watching a run until it is final: a live table of its steps, or a line for each change in a pipe."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,7 +12,9 @@ from app.cli.service import Service, path
 FINAL = ("succeeded", "failed", "cancelled")
 _FIRST_LOOK_SECONDS = 0.1
 _LONGEST_LOOK_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 60
 _HEADERS = ("step", "op", "status", "attempt", "duration", "rows", "why")
+_SPARE = ("why", "duration", "op")
 
 Run = dict[str, Any]
 
@@ -29,17 +32,21 @@ def looks(service: Service, run: Run, timeout: float | None) -> Iterator[Run]:
 
 
 def silently(service: Service, run: Run, timeout: float | None) -> Run:
-    """The run when it is final or the time is up."""
-    for look in looks(service, run, timeout):
-        run = look
+    """The run when it is final or the time is up; the service holds its answer back until then."""
+    deadline = time.monotonic() + (timeout if timeout is not None else math.inf)
+    while run["status"] not in FINAL and (left := deadline - time.monotonic()) > 0:
+        run = service.get(path("runs", run["id"]), wait=min(left, _LONGEST_WAIT_SECONDS))
+        if run["status"] not in FINAL:
+            # With too many that wait already the service answers at once.
+            time.sleep(min(_LONGEST_LOOK_SECONDS, max(0, deadline - time.monotonic())))
     return run
 
 
 def on_screen(service: Service, run: Run, timeout: float | None) -> Run:
     """The same, while a person or a log watches."""
-    if screen.is_terminal():
-        return _live(service, run, timeout)
-    return _in_lines(service, run, timeout)
+    run = (_live if screen.is_terminal() else _in_lines)(service, run, timeout)
+    _errors(run)
+    return run
 
 
 def show(run: Run) -> None:
@@ -47,30 +54,46 @@ def show(run: Run) -> None:
     if screen.is_terminal():
         from rich.console import Console
 
-        Console().print(_table(run))
-        return
-    screen.line(heading(run))
+        console = Console()
+        console.print(_table(run, console.width), soft_wrap=True)
+    else:
+        screen.line(heading(run))
+        for step in run["steps"]:
+            screen.line(_step_line(step))
+        screen.line(ending(run))
+    _errors(run)
+
+
+def _errors(run: Run) -> None:
+    """What the failed steps said, whole."""
     for step in run["steps"]:
-        screen.line(_step_line(step))
-    screen.line(ending(run))
+        if step["status"] == "failed" and (error := step["error"]):
+            screen.line(f"\n{step['node']}: {why(step)}")
+            for text in (error["traceback"], error["hint"] and f"hint: {error['hint']}"):
+                if text:
+                    screen.line(text.rstrip())
 
 
 def _live(service: Service, run: Run, timeout: float | None) -> Run:
     from rich.live import Live
 
     with ExitStack() as stack:
-        live = stack.enter_context(Live(_table(run), auto_refresh=False))
+        live = stack.enter_context(Live(auto_refresh=False))
         for look in looks(service, run, timeout):
             run = look
-            live.update(_table(run), refresh=True)
+            live.update(_table(run, live.console.width), refresh=True)
     return run
 
 
 def _in_lines(service: Service, run: Run, timeout: float | None) -> Run:
     told: dict[str, tuple[str, int]] = {}
+    waited_for = None
     screen.line(heading(run))
     for look in looks(service, run, timeout):
         run = look
+        if run.get("waiting_for") not in (None, waited_for):
+            waited_for = run["waiting_for"]
+            screen.line(ending(run))
         for step in run["steps"]:
             state = (step["status"], step["attempt"])
             if step["status"] != "pending" and told.get(step["node"]) != state:
@@ -80,11 +103,23 @@ def _in_lines(service: Service, run: Run, timeout: float | None) -> Run:
     return run
 
 
-def _table(run: Run) -> Any:
-    made = screen.rich_table(_HEADERS, [_row(step) for step in run["steps"]], heading(run))
-    made.caption = ending(run)
-    made.caption_justify = "left"
-    return made
+def _table(run: Run, width: int) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    rows = [_row(step) for step in run["steps"]]
+    told = any(step["op"] != step["node"] for step in run["steps"])
+    spare = _SPARE if told else _SPARE[:-1]
+    headers = _HEADERS if told else tuple(name for name in _HEADERS if name != "op")
+    rows = rows if told else [(row[0], *row[2:]) for row in rows]
+    # A table's own title would be folded to its width, and the run's id with it.
+    return Group(
+        Text(heading(run), style="bold"),
+        "",
+        screen.rich_table(headers, rows, width, spare=spare),
+        "",
+        Text(ending(run), style="dim"),
+    )
 
 
 def _step_line(step: dict[str, Any]) -> str:
@@ -104,13 +139,15 @@ def heading(run: Run) -> str:
 def ending(run: Run) -> str:
     """How the run stands, in a sentence."""
     took = f" after {screen.seconds(run['duration'])}" if run["duration"] is not None else ""
-    reason = f": {why(run)}" if why(run) else ""
-    return f"{run['status']}{took}{reason}"
+    cause = why(run) or run.get("waiting_for")
+    reason = f": {cause}" if cause else ""
+    waits = f", waits for {run['waiting_for']}" if run.get("waiting_for") else ""
+    return f"{run['status']}{took}{reason}{waits}"
 
 
 def why(thing: dict[str, Any]) -> str:
-    """The reason of a run or step with the first line of its error."""
-    error = thing["error"]
-    message = error.get("message", "") if isinstance(error, dict) else error or ""
-    first = message.strip().splitlines()[0] if message.strip() else ""
-    return ": ".join(part for part in (thing["reason"], first) if part)
+    """The reason of a run or step with the type and the first line of its error."""
+    error = thing["error"] or {}
+    kind = error.get("type") if error.get("type") != thing["reason"] else None
+    first = (error.get("message") or "").strip().partition("\n")[0]
+    return ": ".join(part for part in (thing["reason"], kind, first) if part)

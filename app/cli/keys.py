@@ -22,7 +22,7 @@ def list_keys(as_json: Json = False) -> None:
     headers = ("id", "name", "role", "created", "last used", "expires", "revoked")
     instants = ("created_at", "last_used_at", "expires_at", "revoked_at")
     rows = ([key["id"], key["name"], key["role"], *(screen.instant(key[name]) for name in instants)] for key in answer["items"])
-    screen.table(headers, rows)
+    screen.table(headers, rows, spare=("revoked", "last used", "expires", "created"))
 
 
 @keys.command()

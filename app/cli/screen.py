@@ -17,6 +17,10 @@ STYLES = {
     "ok": "green",
     "warning": "yellow",
 }
+SENTENCES = ("why", "found", "description")
+"""Columns whose text is folded on a narrow terminal; an id or a number never is."""
+_SENTENCE_WIDTH = 24
+_GAP = 2
 
 
 def is_terminal() -> bool:
@@ -35,18 +39,28 @@ def complain(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
+def complaint(value: Any) -> None:
+    """A JSON document on stderr."""
+    complain(json.dumps(value, indent=2, ensure_ascii=False))
+
+
 def document(value: Any) -> None:
     """A JSON document on stdout."""
     line(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """Rows for a person, or for `cut` and `awk`: nothing is shortened in a pipe."""
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, spare: Sequence[str] = ()) -> None:
+    """Rows for a person, or for `cut` and `awk` under a line of headers: no value is ever shortened.
+
+    Of the columns `spare`, most wanted first, a narrow terminal shows those for which there is room.
+    """
     if is_terminal():
         from rich.console import Console
 
-        Console().print(rich_table(headers, rows, title))
+        console = Console()
+        console.print(rich_table(headers, rows, console.width, spare=spare), soft_wrap=True)
         return
+    line("\t".join(headers))
     for row in rows:
         line("\t".join(cell(value) for value in row))
 
@@ -58,18 +72,40 @@ def facts(values: Mapping[str, Any]) -> None:
         line(f"{name:<{width}}  {cell(value)}" if width else f"{name}\t{cell(value)}")
 
 
-def rich_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> "Table":
-    """A table whose statuses are coloured; only the column `why` is ever folded."""
-    from rich.box import SIMPLE
+def rich_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], width: int, *, spare: Sequence[str] = ()) -> "Table":
+    """A table whose statuses are coloured, `width` columns wide; only a sentence is ever folded."""
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left", box=SIMPLE, pad_edge=False)
-    for header in headers:
-        made.add_column(header, no_wrap=header != "why")
-    for row in rows:
-        made.add_row(*(Text(text, STYLES.get(text, "")) for text in map(cell, row)))
+    texts = [[cell(value) for value in row] for row in rows]
+    widths = {name: _width(name, [row[at] for row in texts]) for at, name in enumerate(headers)}
+    shown = _fitting(widths, width, spare)
+    made = Table(box=None, padding=(0, _GAP, 0, 0))
+    for name in shown:
+        folded = name in SENTENCES
+        made.add_column(name, no_wrap=not folded, overflow="fold", min_width=None if folded else widths[name])
+    for row in texts:
+        values = dict(zip(headers, row, strict=True))
+        made.add_row(*(Text(values[name], STYLES.get(values[name], "")) for name in shown))
     return made
+
+
+def _width(name: str, texts: Sequence[str]) -> int:
+    """The columns of a terminal that this needs: a sentence can be folded to a few words."""
+    from rich.cells import cell_len
+
+    widest = max(map(cell_len, (name, *texts)))
+    return min(widest, _SENTENCE_WIDTH) if name in SENTENCES else widest
+
+
+def _fitting(widths: Mapping[str, int], width: int, spare: Sequence[str]) -> list[str]:
+    """The columns to show, in their order."""
+    shown = {name for name in widths if name not in spare}
+    for name in spare:
+        wanted = shown | {name}
+        if name in widths and sum(widths[each] + _GAP for each in wanted) <= width:
+            shown = wanted
+    return [name for name in widths if name in shown]
 
 
 def cell(value: Any) -> str:
@@ -84,8 +120,10 @@ def cell(value: Any) -> str:
 
 
 def instant(text: str | None) -> str:
-    """An instant of the API to the second."""
-    return f"{text[:19]}Z" if text else "-"
+    """An instant of the API to the second, in UTC; for a person without its year."""
+    if not text:
+        return "-"
+    return text[5:19].replace("T", " ") if is_terminal() else f"{text[:19]}Z"
 
 
 def seconds(value: float | None) -> str:

@@ -42,7 +42,8 @@ def test_a_run_that_succeeds_is_exit_code_0(prepared: RunningService) -> None:
 def test_a_run_that_fails_is_exit_code_1_and_says_why(prepared: RunningService) -> None:
     done = openbell(prepared, "run", "bad_job", "--wait")
     assert done.returncode == commands.NOT_SUCCEEDED
-    assert "told to fail on 42" in done.stdout
+    assert "ValueError: told to fail on 42" in done.stdout
+    assert 'raise ValueError(f"told to fail on {number}")' in done.stdout, "the traceback is there too"
     assert "upstream_failed" in done.stdout
 
 
@@ -75,7 +76,7 @@ def test_status_and_runs_are_the_services(prepared: RunningService) -> None:
     assert "status\tsucceeded" in openbell(prepared, "status", "good_job").stdout
     listed = document(prepared, "runs", "--job", "good_job", "--limit", "1")
     assert [run["job"] for run in listed["items"]] == ["good_job"]
-    row = openbell(prepared, "runs", "--job", "good_job", "--limit", "1").stdout.split("\t")
+    row = openbell(prepared, "runs", "--job", "good_job", "--limit", "1").stdout.splitlines()[1].split("\t")
     assert (row[0], row[3]) == (listed["items"][0]["id"], "succeeded")
 
 

@@ -1,5 +1,6 @@
 """What the command line does when no service is there to ask, and how it reads its arguments."""
 
+import io
 import json
 import socket
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 
 from app.cli import commands, screen
 from tests.service import OPENBELL
@@ -71,7 +73,20 @@ def test_durations_are_for_people(value: float | None, text: str) -> None:
 
 def test_a_pipe_gets_whole_values(capsys: pytest.CaptureFixture[str]) -> None:
     screen.table(("a", "b"), [["x" * 300, None], ["two\nlines", 1.0]])
-    assert capsys.readouterr().out == f"{'x' * 300}\t-\ntwo lines\t1\n"
+    assert capsys.readouterr().out == f"a\tb\n{'x' * 300}\t-\ntwo lines\t1\n"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(50, ["run", "status"]), (60, ["run", "status", "at"]), (90, ["run", "status", "at", "why"])]
+)
+def test_a_narrow_terminal_loses_columns_and_never_part_of_an_id(width: int, shown: list[str]) -> None:
+    run_id = "01a20cff-defa-77ec-a0df-fa50c45d2cf5"
+    row = (run_id, "succeeded", "10:00", "a long story " * 9)
+    table = screen.rich_table(("run", "status", "at", "why"), [row], width, spare=("at", "why"))
+    assert [column.header for column in table.columns] == shown
+    output = io.StringIO()
+    Console(width=width, file=output).print(table)
+    assert f"{run_id}  succeeded" in output.getvalue()
 
 
 def test_serve_reads_its_arguments_without_typer() -> None:
