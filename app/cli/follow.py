@@ -139,8 +139,7 @@ def heading(run: Run) -> str:
 def ending(run: Run) -> str:
     """How the run stands, in a sentence."""
     took = f" after {screen.seconds(run['duration'])}" if run["duration"] is not None else ""
-    cause = why(run) or run.get("waiting_for")
-    reason = f": {cause}" if cause else ""
+    reason = f": {why(run)}" if why(run) else ""
     waits = f", waits for {run['waiting_for']}" if run.get("waiting_for") else ""
     return f"{run['status']}{took}{reason}{waits}"
 
