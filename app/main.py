@@ -1,6 +1,7 @@
 """Builds and wires the service: database, manager, engine, faces; starts and stops them in order."""
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -82,8 +83,8 @@ def set_admin_key(database: Database, settings: Settings) -> None:
     path = settings.data_dir / "admin.key"
     if settings.admin_key is not None:
         secret = settings.admin_key.get_secret_value()
-    elif path.exists():
-        secret = path.read_text().strip()
+    elif path.exists() and (secret := path.read_text().strip()):
+        pass  # an empty file is what a full disk leaves: as good as none
     else:
         secret = f"openbell_admin_{secrets.token_urlsafe(32)}"
         _write_private(path, secret + "\n")
@@ -92,9 +93,14 @@ def set_admin_key(database: Database, settings: Settings) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write the file whole or not at all, for its owner's eyes only."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
 
 
 def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None:
@@ -159,8 +165,14 @@ class _Server(uvicorn.Server):
             _log.info("stopping; once more to wait for no run")
         super().handle_exit(sig if not self.should_exit else signal.SIGTERM, frame)
 
+    def _withdraw(self) -> None:
+        # Another service on the data dir may have written its own address there since.
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if json.loads(self._file.read_text())["pid"] == os.getpid():
+                self._file.unlink()
+
     async def shutdown(self, sockets: Any = None) -> None:
-        self._file.unlink(missing_ok=True)
+        self._withdraw()
         # Whoever waits for a run or reads a stream is answered now, or would be waited for.
         self.config.app.state.watch.stop()  # type: ignore[union-attr]
         await super().shutdown(sockets)

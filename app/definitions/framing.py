@@ -23,10 +23,12 @@ class Unframer:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
-        """Every message that is complete now, with its kind."""
+        """Every message that is complete now, with its kind. Raises ValueError for what cannot be one."""
         self._buffer += data
         while len(self._buffer) >= _HEADER.size:
             length, binary = _HEADER.unpack_from(self._buffer)
+            if self._buffer[_HEADER.size - 1] > 1:
+                raise ValueError("the stream is damaged: this is no message")
             end = _HEADER.size + length
             if len(self._buffer) < end:
                 return

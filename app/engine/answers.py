@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.definitions.messages import Ask, Reply
-from app.errors import LeaseLost, OpenbellError
+from app.errors import LeaseLost, OpenbellError, Unavailable
 from app.store import calendars, lake, runs, steps
 from app.store.database import Connection, Database
 from app.store.fence import Fence
@@ -36,16 +36,13 @@ def newest(database: Database) -> Callable[[Ask], Reply]:
 class Answers:
     """Answers one attempt's questions under its fence."""
 
-    def __init__(self, database: Database, fence: Fence) -> None:
+    def __init__(self, database: Database, fence: Fence, write: Callable[[Callable[[Connection], Any]], Any]) -> None:
         self._database = database
         self._fence = fence
-        self.fenced = False
-        """Set when the lease is gone: nothing is written any more."""
+        self._write = write
 
     def answer(self, ask: Ask, before: list[Any]) -> Reply:
         """Write down what happened before the question, then answer it. Raises LeaseLost."""
-        if self.fenced:
-            raise LeaseLost
         try:
             return {"type": "reply", "id": ask["id"], "result": self._result(ask, before)}
         except LeaseLost:
@@ -56,11 +53,11 @@ class Answers:
     def _result(self, ask: Ask, before: list[Any]) -> Any:
         params = ask["params"]
         if ask["what"] == "publish":
-            return self._database.write(lambda connection: self._publish(connection, params, before))
+            return self._write(lambda connection: self._publish(connection, params, before))
         if before:
-            self._database.write(lambda connection: steps.record(connection, self._fence, before))
+            self._write(lambda connection: steps.record(connection, self._fence, before))
         if ask["what"] == "snapshot":
-            return self._database.write(lambda connection: lake.base(connection, self._fence))
+            return self._write(lambda connection: lake.base(connection, self._fence))
         return _sessions(self._database, params["calendar"])
 
     def _publish(self, connection: Connection, params: Any, before: list[Any]) -> dict[str, Any]:
@@ -74,8 +71,11 @@ class Answers:
 
     def cancel_requested(self) -> bool:
         """Whether somebody asked the run to stop. Raises LeaseLost when another attempt owns it."""
-        with self._database.read() as connection:
-            run = runs.get(connection, self._fence.run_id)
+        try:
+            with self._database.read() as connection:
+                run = runs.get(connection, self._fence.run_id)
+        except Unavailable:
+            return False  # asked again soon
         if run["attempt"] != self._fence.attempt or run["worker"] != self._fence.worker:
             raise LeaseLost
         return run["cancel_requested_at"] is not None

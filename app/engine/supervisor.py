@@ -1,7 +1,7 @@
 """One claimed run: hands it to a run process, writes down what that reports, and sees to its end."""
 
 import contextlib
-import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +12,7 @@ import structlog
 from app import clock
 from app.definitions.messages import Event
 from app.engine.answers import Answers
+from app.engine.bell import Bell
 from app.engine.children import Child, ChildLost, ChildPool, ExitFacts, Received
 from app.engine.limits import Limits, Stop
 from app.engine.logs import RunLog
@@ -25,6 +26,7 @@ from app.store.status import Reason, RunStatus
 
 T = TypeVar("T")
 _AGAIN_SECONDS = 5
+_WRITE_AGAIN_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 """How often an undisturbed run is looked at: its memory, and a cancel that another process asked for."""
 
@@ -40,11 +42,12 @@ class Supervisor:
         self._plan = plan
         self._log = log
         self._limits = Limits(plan, grace_seconds)
-        self._answers = Answers(database, plan.fence)
+        self._fenced = threading.Event()
+        self._answers = Answers(database, plan.fence, self._write)
         self._events: list[Any] = []
         self._child: Child | None = None
         self._ended = False
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._bell = Bell()
         self._handing_back = False
         self._log_known = False
         self._looked = time.monotonic()
@@ -56,7 +59,7 @@ class Supervisor:
 
     def wake(self) -> None:
         """Look at once whether the run is to stop."""
-        os.eventfd_write(self._wake, 1)
+        self._bell.ring()
 
     def hand_back(self) -> None:
         """The worker stops: end the process, give the run back to the queue."""
@@ -65,7 +68,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """End the process at once, from any thread, without a word to the database: the lease is gone."""
-        self._answers.fenced = True
+        self._fenced.set()
         if self._child is not None:
             self._child.kill()
 
@@ -80,7 +83,7 @@ class Supervisor:
         finally:
             if self._child is not None:
                 self._children.discard(self._child)
-            os.close(self._wake)
+            self._bell.close()
             self._log.close()
 
     def _execute(self) -> None:
@@ -92,7 +95,7 @@ class Supervisor:
         try:
             child.send({"type": "run", "run": self._plan.spec})
             while not self._ended:
-                received = child.receive(self._wait(), self._wake)
+                received = child.receive(self._wait(), self._bell.fileno())
                 self._hear(received)
                 if received.exit is not None and not self._ended:
                     self._lost(received.exit)
@@ -156,9 +159,14 @@ class Supervisor:
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """A fenced write; once the lease is gone nothing is written, even if the database would still let us."""
-        if self._answers.fenced:
-            raise LeaseLost
-        return self._database.write(work)
+        while not self._fenced.is_set():
+            try:
+                return self._database.write(work)
+            except Unavailable as error:
+                # What the run did is not thrown away for a moment's outage: the lease watchdog says when it is too late.
+                _log.warning("writing again soon", run=self.fence.run_id, error=str(error))
+                self._fenced.wait(_WRITE_AGAIN_SECONDS)
+        raise LeaseLost
 
     def _settle(self) -> None:
         fence, events = self._plan.fence, self._take_events()
@@ -193,7 +201,7 @@ class Supervisor:
         """Look at the run's limits and whether somebody asked it to stop; carry out what follows."""
         assert self._child is not None
         if woken:
-            os.eventfd_read(self._wake)
+            self._bell.quiet()
         if self._handing_back:
             self._child.kill()
             self._drain(self._child)

@@ -1,11 +1,13 @@
 """The worker: claims no more runs than it has free slots, gives each to a slot, drains when it is to stop."""
 
+import contextlib
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,7 +21,7 @@ from app.engine.lease import Lease
 from app.engine.logs import RunLog
 from app.engine.plan import Plan
 from app.engine.supervisor import Supervisor
-from app.errors import OpenbellError
+from app.errors import LeaseLost, OpenbellError, Unavailable
 from app.settings import Settings
 from app.store import claims, endings, workers
 from app.store.changes import QUEUE
@@ -56,6 +58,7 @@ class Worker:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._hurried = False
+        self._looked = 0.0
         self.lease = Lease(database, self.id, settings, self._lose_everything)
         self._thread = threading.Thread(target=self._dispatching, name="dispatcher", daemon=True)
 
@@ -129,6 +132,9 @@ class Worker:
 
     def _claim_all(self) -> float:
         """Fill the free slots; answers how long to sleep if nothing wakes us."""
+        if time.monotonic() - self._looked >= self._settings.poll_seconds:
+            self._looked = time.monotonic()
+            self._hand_back_strays()
         free = self._settings.slots - len(self._supervisors())
         if free <= 0:
             return self._settings.poll_seconds
@@ -169,6 +175,8 @@ class Worker:
     def _supervise(self, supervisor: Supervisor) -> None:
         try:
             supervisor.run()
+        except Unavailable as error:
+            _log.error("the database was away; the run is taken up again later", run=supervisor.fence.run_id, error=str(error))
         except Exception:
             _log.exception("supervising failed; the run is given back", run=supervisor.fence.run_id)
             self._give_back(supervisor.fence)
@@ -182,8 +190,22 @@ class Worker:
         error = {"type": "internal_error", "message": "The worker could not supervise the run; its own log says why."}
         try:
             self._database.write(lambda connection: endings.lose(connection, fence, Reason.interrupted, error))
-        except Exception as failed:
-            _log.error("the run stays with this worker's lease", run=fence.run_id, error=str(failed))
+        except (LeaseLost, OpenbellError) as failed:
+            _log.error("the run is taken up again later", run=fence.run_id, error=str(failed))
+
+    def _hand_back_strays(self) -> None:
+        """Runs that are ours by the database and that nobody here supervises: a write or its answer was lost on the way.
+
+        Only the dispatcher claims, and only it comes here: whatever it claimed before is supervised by now.
+        """
+        with self._database.read() as connection:
+            held = claims.held_by(connection, self.id)
+        with self._lock:
+            strays = [fence for fence in held if fence not in self._running]
+        for fence in strays:
+            _log.warning("a run without a supervisor is handed back", run=fence.run_id, attempt=fence.attempt)
+            with contextlib.suppress(LeaseLost):
+                self._database.write(partial(endings.hand_back, fence=fence))
 
     def _lose_everything(self) -> None:
         """The lease is gone: end every run process before another worker begins their runs again."""

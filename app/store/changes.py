@@ -5,6 +5,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+import structlog
+
+_log = structlog.get_logger("openbell.changes")
 QUEUE = "queue"
 TRANSITIONS = "transitions"
 LAKE = "lake"
@@ -45,7 +48,11 @@ class Changes:
             chosen = self._listeners if EVERYTHING in topics else topics & self._listeners.keys()
             callbacks = {callback for topic in chosen for callback in self._listeners[topic]}
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception:
+                # Whoever notifies has committed; a listener's fault must not become the writer's.
+                _log.exception("a listener failed")
 
     @contextmanager
     def listening(self, topic: str, callback: Callable[[], None]) -> Iterator[None]:

@@ -18,8 +18,8 @@ from app.store.status import CRASH_LIMIT, Reason, RunStatus, StepStatus
 from app.store.tables import definitions, runs, slots, step_attempts, steps, workers
 from app.store.tables import pools as pool_rows
 
-_LOOKED_AT = 32
-"""Jobs whose first due run a claim looks at before it gives up."""
+_LOOKED_AT = 1000
+"""Jobs whose first due run a claim looks at before it gives up: those that wait for a full pool must not hide the others."""
 
 
 _PAUSED = select(definitions.c.name).where(definitions.c.kind == "job", definitions.c.paused_at.is_not(None))
@@ -88,15 +88,18 @@ def claim(connection: Connection, worker: str, code_versions: Mapping[str, str])
     now = clock.now()
     if connection.execute(_ALIVE, {"by": worker}).first() is None:
         return None
+    full: set[str] = set()
     for job in connection.execute(JOBS_WITH_WORK, {"now": now}).scalars():
         run = connection.execute(FIRST_DUE, {"of_job": job, "now": now}).mappings().first()
-        if run is None or not run["code_versions"].keys() <= code_versions.keys():
+        if run is None or not run["code_versions"].keys() <= code_versions.keys() or full & run["pools"].keys():
             continue
         attempt = run["attempt"] + 1
         if pools.take(connection, run["pools"], run["id"], attempt):
             fence = Fence(run["id"], worker, attempt)
             _begin(connection, run, fence, now, {op: code_versions[op] for op in run["code_versions"]})
             return fence
+        # A pool that was too full for one may have room for another that needs less, unless it needs but one slot.
+        full |= {pool for pool, count in run["pools"].items() if count == 1 and not pools.has_room(connection, pool)}
     return None
 
 
@@ -204,16 +207,23 @@ def _fail_interrupted(connection: Connection, fence: Fence) -> None:
 
 def fail_unknown(connection: Connection, known: Collection[str], before: datetime) -> list[str]:
     """End runs that have waited since before that instant for an op that no worker has; answers their ids."""
+    gone = select(steps.c.run_id).where(steps.c.status == StepStatus.pending, steps.c.op.not_in(known))
     query = select(runs.c.id, runs.c.job, runs.c.code_versions).where(
-        runs.c.status == RunStatus.queued, runs.c.queued_at < before, runs.c.due_at < before
+        runs.c.status == RunStatus.queued, runs.c.queued_at < before, runs.c.due_at < before, runs.c.id.in_(gone)
     )
     ended = []
     for run in connection.execute(query.order_by(runs.c.id).limit(_LOOKED_AT).with_for_update(skip_locked=True)):
-        if missing := sorted(run.code_versions.keys() - known):
-            sentence = f"No worker has the op {missing[0]!r}: its module is gone or broken."
-            _end_queued(connection, run.id, run.job, RunStatus.failed, Reason.unknown_op, sentence)
-            ended.append(run.id)
+        missing = ", ".join(repr(op) for op in sorted(run.code_versions.keys() - known))
+        sentence = f"No worker has the op {missing}: its module is gone or broken."
+        _end_queued(connection, run.id, run.job, RunStatus.failed, Reason.unknown_op, sentence)
+        ended.append(run.id)
     return ended
+
+
+def held_by(connection: Connection, worker: str) -> list[Fence]:
+    """What the worker is executing, by the database."""
+    query = select(runs.c.id, runs.c.attempt).where(runs.c.worker == worker, runs.c.status == sql("'running'"))
+    return [Fence(row.id, worker, row.attempt) for row in connection.execute(query)]
 
 
 def _end_queued(

@@ -108,14 +108,18 @@ def _answering() -> Iterator[None]:
         raise Unavailable("The database does not answer.", hint=str(error.orig).strip().splitlines()[0]) from error
 
 
+_LOCK_NOT_AVAILABLE = ("55P03",)
+_PASSING_CLASSES = ("08", "53", "57")
+"""PostgreSQL's SQLSTATE classes: connection exception, insufficient resources, operator intervention."""
 _PASSING = ("is locked", "disk I/O", "is full", "unable to open", "readonly database", "interrupted")
 
 
 def _is_passing(error: DBAPIError) -> bool:
-    """Whether it is the state of the database, not the statement: on SQLite only the text tells the two apart."""
-    if not isinstance(error, OperationalError):
-        return False
-    return getattr(error.orig, "sqlstate", "") is None or any(part in str(error.orig) for part in _PASSING)
+    """Whether it is the state of the database, not the statement: PostgreSQL has codes for it, SQLite only the text."""
+    state = getattr(error.orig, "sqlstate", "")
+    if state:
+        return state in _LOCK_NOT_AVAILABLE or state[:2] in _PASSING_CLASSES
+    return isinstance(error, OperationalError) and (state is None or any(part in str(error.orig) for part in _PASSING))
 
 
 def touch(connection: Connection, *topics: str) -> None:

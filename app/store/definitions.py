@@ -13,10 +13,11 @@ from app.errors import AlreadyExists, InUse, NotFound
 from app.store import transitions
 from app.store.changes import QUEUE
 from app.store.database import touch
-from app.store.tables import definitions, versions
+from app.store.tables import definitions, runs, versions
 
 Kind = Literal["pipeline", "job", "schedule", "trigger"]
 ManagedBy = Literal["catalog", "api", "file"]
+_USERS_NAMED = 5
 _USED_BY: dict[Kind, tuple[Kind, ...]] = {
     "pipeline": ("job",),
     "job": ("schedule", "trigger"),
@@ -127,11 +128,15 @@ def history(connection: Connection, kind: Kind, name: str) -> list[Definition]:
 
 
 def users(connection: Connection, kind: Kind, name: str) -> list[str]:
-    """Who uses the definition, as `job 'x'`."""
+    """Who uses the definition, as `job 'x'`; of a job's runs that have not ended, some."""
     query = select(definitions.c.kind, definitions.c.name).where(
         definitions.c.kind.in_(_USED_BY[kind]), definitions.c.uses == name, definitions.c.deleted_at.is_(None)
     )
-    return [f"{row.kind} {row.name!r}" for row in connection.execute(query.order_by(definitions.c.kind, definitions.c.name))]
+    found = [f"{row.kind} {row.name!r}" for row in connection.execute(query.order_by(definitions.c.kind, definitions.c.name))]
+    if kind != "job":
+        return found
+    open_runs = select(runs.c.id).where(runs.c.job == name, runs.c.status.in_(("queued", "running"))).limit(_USERS_NAMED)
+    return found + [f"run {run_id}" for run_id in connection.execute(open_runs).scalars()]
 
 
 def save(
@@ -221,7 +226,7 @@ def delete(connection: Connection, kind: Kind, name: str) -> None:
     """Mark it deleted; versions and history stay. Raises NotFound, or InUse with the users."""
     get(connection, kind, name)
     if used_by := users(connection, kind, name):
-        raise InUse(f"The {kind} {name!r} is used by {', '.join(used_by)}.", hint="Delete those first.")
+        raise InUse(f"The {kind} {name!r} is used by {', '.join(used_by)}.", hint="Delete, or cancel, those first.")
     key = and_(definitions.c.kind == kind, definitions.c.name == name)
     connection.execute(update(definitions).where(key).values(deleted_at=clock.now(), paused_at=None))
     transitions.add(connection, [{"subject": kind, "name": name, "to_status": "deleted"}])

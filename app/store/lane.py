@@ -7,10 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine
 
 from app.errors import Unavailable
 
+_log = structlog.get_logger("openbell.lane")
 _BATCH = 64
 _BATCH_SECONDS = 0.02
 """A transaction takes no further write after this long: none lasts over 50 ms."""
@@ -59,7 +61,16 @@ class WriterLane:
                 # The lane goes on: the next write may find the database again.
                 item[1].set_exception(error)
                 continue
-            if not self._commit(connection, item):
+            try:
+                going_on = self._commit(connection, item)
+            except BaseException:
+                # Nothing may end this thread: every write of the service waits for it.
+                _log.exception("the writer lane stumbled")
+                if not item[1].done():
+                    item[1].set_exception(Unavailable("The write was not done: the service's own log says why."))
+                connection.invalidate()
+                connection, going_on = None, True
+            if not going_on:
                 break
         if connection is not None:
             connection.close()

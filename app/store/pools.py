@@ -75,6 +75,11 @@ def _take(connection: Connection, name: str, count: int, run_id: str, attempt: i
     return True
 
 
+def has_room(connection: Connection, name: str) -> bool:
+    """Whether one slot is free."""
+    return connection.execute(_FREE, {"named": name, "count": 1}).first() is not None
+
+
 def free(connection: Connection, run_id: str) -> None:
     """Let go of everything the run holds; slots above their pool's size vanish."""
     connection.execute(_DROP_EXCESS, {"run": run_id})

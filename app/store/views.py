@@ -19,8 +19,8 @@ def shown(value: Any) -> Any:
 
 
 def seconds(begin: datetime | None, end: datetime | None) -> float | None:
-    """The seconds from one instant to another, if both are known."""
-    return (end - begin).total_seconds() if begin and end else None
+    """The seconds from one instant to another, if both are known; 0 when the clock was set back in between."""
+    return max((end - begin).total_seconds(), 0.0) if begin and end else None
 
 
 def run_views(connection: Connection, rows: Sequence[RowMapping], *, with_steps: bool = True) -> list[dict[str, Any]]:

@@ -1,16 +1,19 @@
 """Workers that share a queue, stop, die or lose their lease: no run is lost, none runs twice at once."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from app.errors import Conflict, Unavailable
 from app.manager import PipelineManager
 from app.store import workers
 from app.store.database import Database
@@ -146,3 +149,62 @@ def test_what_waits_for_a_run_hears_of_another_process(make_house: MakeHouse) ->
     assert run["status"] == "succeeded"
     assert notebook.get_job_status(job)["success_rate"] == 1.0
     notebook.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_cancels_that_race_the_end_of_runs_have_one_winner_and_hurt_nothing(make_house: MakeHouse) -> None:
+    house = make_house(slots=4)
+    job = house.job(node("a", "number"), max_concurrent_runs=4)
+
+    def race(_: int) -> str:
+        run = house.manager.run_job(job)
+        with contextlib.suppress(Conflict):
+            house.manager.cancel_run(run["id"])
+        return str(house.final(run["id"])["status"])
+
+    with ThreadPoolExecutor(6) as pool:
+        endings = list(pool.map(race, range(150)))
+    assert set(endings) <= {"succeeded", "cancelled"}
+    assert house.run(node("a", "number"))["status"] == "succeeded"
+
+
+def test_a_run_that_nobody_supervises_is_taken_up_again(make_house: MakeHouse) -> None:
+    """As when a claim was committed and its answer never came."""
+    house = make_house(poll_seconds=0.2)
+    worker = house.engine.worker
+    assert worker is not None
+    job = house.job(node("a", "number"))
+    house.manager.pause("job", job)
+    run = house.manager.run_job(job)
+
+    def claim_and_forget(connection: Any) -> Any:
+        from app.store import claims, definitions
+
+        definitions.pause(connection, "job", job, paused=False)
+        return claims.claim(connection, worker.id, worker._versions)
+
+    assert house.database.write(claim_and_forget) is not None
+    ended = house.final(run["id"])
+    assert (ended["status"], ended["attempt"], ended["crash_count"]) == ("succeeded", 2, 0)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_run_ends_after_the_database_was_away(
+    make_house: MakeHouse, tmp_path: Path, wait_until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = make_house(poll_seconds=0.2)
+    mark, release = tmp_path / "mark", tmp_path / "release"
+    run = house.run(node("a", "wait_for", path=str(release), mark=str(mark)), wait=None)
+    wait_until(mark.exists)
+    refused = []
+
+    def away(_: Any) -> Any:
+        refused.append(1)
+        raise Unavailable("for the test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.database, "write", away)
+        release.touch()
+        wait_until(lambda: len(refused) > 3)
+    ended = house.final(run["id"])
+    assert (ended["status"], ended["attempt"]) == ("succeeded", 1)

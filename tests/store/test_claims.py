@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app import clock
-from app.errors import LeaseLost
+from app.errors import InUse, LeaseLost
 from app.store import claims, definitions, endings, pools, runs, steps, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence, guard
@@ -109,7 +109,7 @@ def test_only_a_worker_that_has_the_ops_claims(database: Database, job: str) -> 
 
 
 def test_a_run_whose_op_nobody_has_any_more_ends(database: Database, job: str) -> None:
-    gone = enqueue(database, code_versions={"rare": "7"})
+    gone = enqueue(database, code_versions={"rare": "7"}, nodes=[("a", "rare")])
     fine = enqueue(database)
     now = clock.now()
     assert database.write(lambda connection: claims.fail_unknown(connection, {"noop"}, now - timedelta(seconds=60))) == []
@@ -341,3 +341,28 @@ def test_claiming_walks_the_queue_by_its_index(database: Database, job: str) -> 
     assert all("USING INDEX ix_runs_queue" in plan for plan in plans), plans
     assert not any("SCAN runs" in plan for plan in plans), plans
     assert "TEMP B-TREE" not in plans[1]
+
+
+def test_jobs_that_wait_for_a_full_pool_do_not_hide_another(database: Database) -> None:
+    def prepare(connection: Connection) -> None:
+        pools.resize(connection, "rare", 1)
+        for n in range(40):
+            make_job(connection, f"blocked_{n}")
+        make_job(connection, "free")
+
+    database.write(prepare)
+    for n in range(40):
+        enqueue(database, job=f"blocked_{n}", pools={f"job:blocked_{n}": 1, "rare": 1})
+    last = enqueue(database, job="free", pools={"job:free": 1})
+    assert claim(database) is not None
+    second = claim(database)
+    assert second is not None
+    assert second.run_id == last
+
+
+def test_a_job_with_open_runs_is_not_deleted(database: Database, job: str) -> None:
+    run_id = enqueue(database)
+    with pytest.raises(InUse, match=run_id):
+        database.write(lambda connection: definitions.delete(connection, "job", "j"))
+    database.write(lambda connection: claims.request_cancel(connection, run_id))
+    database.write(lambda connection: definitions.delete(connection, "job", "j"))
