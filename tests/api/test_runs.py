@@ -25,7 +25,9 @@ def test_a_run_is_accepted(planted: House) -> None:
     assert run["tags"] == {"team": "quant", "why": "test"}
     assert (run["trade_date"], run["note"], run["cause"]) == ("2026-11-20", "by hand", {"type": "manual", "name": None})
     assert [step["node"] for step in run["steps"]] == ["a", "b"]
-    assert planted.client("viewer").get(f"/runs/{run['id']}").json() == run
+    # Asked for later, it also says what it waits for; nobody is here to execute it.
+    read = planted.client("viewer").get(f"/runs/{run['id']}").json()
+    assert read == {**run, "waiting_for": "no worker is alive"}
 
 
 def test_a_run_needs_no_body(planted: House) -> None:
