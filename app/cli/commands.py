@@ -1,23 +1,26 @@
 """The commands. Each is a question to the service and a way to show the answer."""
 
 import json
+import sys
 import uuid
 from typing import Annotated, Any
 
 import typer
 
-from app import settings
-from app.cli import become_service, follow, screen
+from app.cli import become_service, follow, jobs, runs, screen
 from app.cli.database import database
 from app.cli.doctor import doctor
 from app.cli.keys import keys
-from app.cli.service import NoService, Refused, Service, find, path
+from app.cli.logs import logs
+from app.cli.options import Json
+from app.cli.service import NoService, Refused, Unclear, connect, path
 from app.errors import ConfigurationError, OpenbellError
 
 USAGE, NO_SERVICE, REFUSED, NOT_SUCCEEDED, TIME_UP = 2, 3, 4, 1, 5
 EXITS = """Exit codes: 0 done; 1 the run did not succeed, or doctor found a fault; 2 wrong usage or settings;
-3 no service answers; 4 the service refused; 5 the time to wait was up."""
-_CODES: dict[type[OpenbellError], int] = {ConfigurationError: USAGE, NoService: NO_SERVICE, Refused: REFUSED}
+3 no service answers; 4 the service refused; 5 the time to wait was up.
+With --json an error is a problem document on stderr."""
+_CODES: dict[type[OpenbellError], int] = {ConfigurationError: USAGE, NoService: NO_SERVICE, Refused: REFUSED, Unclear: REFUSED}
 
 app = typer.Typer(
     help="Job control for market-data pipelines.",
@@ -28,9 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(keys, name="keys")
 app.add_typer(database, name="db")
-app.command()(doctor)
 
-Json = Annotated[bool, typer.Option("--json", help="Print the service's JSON.")]
 Pairs = Annotated[
     list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A param; the value is JSON or text.")
 ]
@@ -42,11 +43,17 @@ def run() -> int:
     try:
         app()
     except OpenbellError as error:
-        screen.complain(str(error))
+        screen.complaint(problem(error)) if "--json" in sys.argv else screen.complain(str(error))
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), NOT_SUCCEEDED)
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def problem(error: OpenbellError) -> dict[str, Any]:
+    """The error as a problem document, like the service's."""
+    faults = [{"pointer": fault.pointer, "message": fault.message} for fault in error.faults]
+    return {"status": error.status, "code": error.code, "detail": error.detail, "hint": error.hint, "errors": faults}
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -71,7 +78,7 @@ def run_job(
     optional = {"trade_date": date, "priority": priority, "note": note}
     body: dict[str, Any] = {name: value for name, value in optional.items() if value is not None}
     body |= {"params": pairs(param, as_json=True), "tags": pairs(tag, as_json=False)}
-    service = _service()
+    service = connect()
     made = service.post(path("jobs", job, "runs"), body, Idempotency_Key=str(uuid.uuid4()))
     if not wait:
         screen.document(made) if as_json else screen.line(made["id"])
@@ -87,40 +94,6 @@ def run_job(
         raise typer.Exit(TIME_UP)
     if final["status"] != "succeeded":
         raise typer.Exit(NOT_SUCCEEDED)
-
-
-@app.command()
-def status(job: str, as_json: Json = False) -> None:
-    """How a job stands: its last run, how long it takes, how often it succeeds."""
-    answer = _service().get(path("jobs", job, "status"))
-    screen.document(answer) if as_json else screen.facts(answer)
-
-
-@app.command()
-def runs(
-    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run, with its steps.")] = None,
-    job: Annotated[str | None, typer.Option(help="Only of this job.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only in this status.")] = None,
-    date: Annotated[str | None, typer.Option(help="Only of this trade date.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
-    as_json: Json = False,
-) -> None:
-    """The newest runs, or one run with its steps."""
-    if run_id is not None:
-        answer = _service().get(path("runs", run_id))
-        screen.document(answer) if as_json else follow.show(answer)
-        return
-    answer = _service().get("/runs", job=job, status=status, trade_date=date, limit=limit)
-    if as_json:
-        screen.document(answer)
-        return
-    headers = ("run", "job", "trade date", "status", "queued at", "duration", "why")
-    screen.table(headers, map(_row, answer["items"]), spare=("queued at", "duration", "trade date", "why"))
-
-
-def _row(run: dict[str, Any]) -> list[Any]:
-    queued, took = screen.instant(run["queued_at"]), screen.seconds(run["duration"])
-    return [run["id"], run["job"], run["trade_date"], run["status"], queued, took, follow.why(run)]
 
 
 def pairs(items: list[str] | None, *, as_json: bool) -> dict[str, Any]:
@@ -141,5 +114,5 @@ def _value(text: str) -> Any:
         return text
 
 
-def _service() -> Service:
-    return find(settings.load())
+for command in (jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume, jobs.ops, doctor):
+    app.command()(command)

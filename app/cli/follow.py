@@ -140,7 +140,7 @@ def ending(run: Run) -> str:
     """How the run stands, in a sentence."""
     took = f" after {screen.seconds(run['duration'])}" if run["duration"] is not None else ""
     reason = f": {why(run)}" if why(run) else ""
-    waits = f", waits for {run['waiting_for']}" if run.get("waiting_for") else ""
+    waits = f", waiting: {run['waiting_for']}" if run.get("waiting_for") else ""
     return f"{run['status']}{took}{reason}{waits}"
 
 

@@ -1,10 +1,12 @@
 """Finding the service that runs on this machine, and asking it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from app import settings as configuration
 from app.errors import Fault, OpenbellError
 from app.settings import PREFIX, Settings
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 BASE = "/api/v1"
 TIMEOUT_SECONDS = 70
 """Longer than the longest `?wait=`."""
+_PAGE = 500
 
 
 class NoService(OpenbellError):
@@ -31,6 +34,13 @@ class Refused(OpenbellError):
         super().__init__(detail, hint=problem.get("hint"), faults=faults)
         self.status = status
         self.code = problem.get("code", self.code)
+
+
+class Unclear(OpenbellError):
+    """That does not name exactly one thing."""
+
+    status = 404
+    code = "unclear"
 
 
 class Service:
@@ -51,7 +61,27 @@ class Service:
         """What stands there. Raises NoService, Refused."""
         return self._ask("GET", path, params={name: value for name, value in params.items() if value is not None})
 
-    def post(self, path: str, body: dict[str, Any], **headers: str) -> Any:
+    def items(self, path: str) -> Iterator[dict[str, Any]]:
+        """Everything of a list, page by page. Raises NoService, Refused."""
+        cursor = None
+        while True:
+            page = self.get(path, limit=_PAGE, cursor=cursor)
+            yield from page["items"]
+            if (cursor := page["next_cursor"]) is None:
+                return
+
+    def lines(self, path: str, accept: str) -> Iterator[str]:
+        """A text as it comes, line by line. Raises NoService, Refused."""
+        try:
+            with self._client.stream("GET", path, headers={"Accept": accept}) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise Refused(answer.status_code, _problem(answer))
+                yield from answer.iter_lines()
+        except self._errors as error:
+            raise self._silent(error) from None
+
+    def post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
         """Ask for something to be made or done. Raises NoService, Refused."""
         return self._ask("POST", path, json=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
@@ -63,13 +93,21 @@ class Service:
         try:
             answer = self._client.request(method, path, **options)
         except self._errors as error:
-            raise NoService(
-                f"No service answers at {self.address}, which {self.where} names ({error}).",
-                hint="Start it with `openbell serve`; `openbell doctor` looks for what is wrong.",
-            ) from None
+            raise self._silent(error) from None
         if answer.is_success:
             return answer.json() if answer.content else None
         raise Refused(answer.status_code, _problem(answer))
+
+    def _silent(self, error: Exception) -> NoService:
+        return NoService(
+            f"No service answers at {self.address}, which {self.where} names ({error}).",
+            hint="Start it with `openbell serve`; `openbell doctor` looks for what is wrong.",
+        )
+
+
+def connect() -> Service:
+    """The service that the settings of this folder name. Raises ConfigurationError, NoService."""
+    return find(configuration.load())
 
 
 def find(settings: Settings) -> Service:

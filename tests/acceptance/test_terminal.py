@@ -112,3 +112,74 @@ def test_a_person_sees_a_table_that_moves(prepared: RunningService) -> None:
     assert process.wait(60) == 0
     assert b"third" in seen
     assert b"succeeded after" in seen
+
+
+def test_a_run_is_known_by_how_its_id_begins(prepared: RunningService) -> None:
+    run_id = openbell(prepared, "run", "good_job").stdout.strip()
+    assert document(prepared, "runs", run_id[:30])["id"] == run_id
+    unclear = openbell(prepared, "runs", "0")
+    assert (unclear.returncode, "runs have an id that begins with '0'" in unclear.stderr) == (commands.REFUSED, True)
+    assert openbell(prepared, "runs", "no-such").returncode == commands.REFUSED
+
+
+def test_status_without_a_job_has_a_line_for_each(prepared: RunningService) -> None:
+    lines = openbell(prepared, "status").stdout.splitlines()
+    assert lines[0].startswith("job\tstatus\t")
+    names = [job["name"] for job in document(prepared, "jobs")["items"]]
+    assert [line.split("\t")[0] for line in lines[1:]] == names
+    assert {"good_job", "bad_job", "slow_job"} <= set(names)
+
+
+def test_a_run_is_cancelled_and_done_again(prepared: RunningService) -> None:
+    assert openbell(prepared, "pause", "slow_job").stdout == "slow_job\tpaused\n"
+    try:
+        first = openbell(prepared, "run", "slow_job").stdout.strip()
+        assert openbell(prepared, "cancel", first).stdout == f"{first}\tcancelled\n"
+        again = document(prepared, "retry", first, "--from", "start", "--note", "once more")
+        assert (again["retry_of"], again["note"]) == (first, "once more")
+        assert document(prepared, "cancel", again["id"])["status"] == "cancelled"
+    finally:
+        assert openbell(prepared, "resume", "slow_job").stdout == "slow_job\tnot paused\n"
+
+
+def test_a_paused_job_says_what_its_run_waits_for(prepared: RunningService) -> None:
+    assert openbell(prepared, "pause", "good_job").stdout == "good_job\tpaused\n"
+    try:
+        done = openbell(prepared, "run", "good_job", "--wait", "--timeout", "0.5")
+        assert done.returncode == commands.TIME_UP
+        assert "queued, waiting: the job 'good_job' is paused" in done.stdout
+    finally:
+        assert openbell(prepared, "resume", "good_job").stdout == "good_job\tnot paused\n"
+
+
+def test_logs_are_the_same_text_while_they_come(prepared: RunningService) -> None:
+    run = json.loads(openbell(prepared, "run", "bad_job", "--wait", "--json").stdout)
+    whole = openbell(prepared, "logs", run["id"]).stdout
+    assert "told to fail on 42" in whole
+    assert openbell(prepared, "logs", run["id"], "-f").stdout == whole
+    assert [json.loads(line)["node"] for line in openbell(prepared, "logs", run["id"], "--json").stdout.splitlines()] == [
+        "broken",
+        "after",
+    ]
+
+
+def test_ops_are_listed(prepared: RunningService) -> None:
+    assert "break_down\ttests.acceptance.sample_ops\tFail." in openbell(prepared, "ops").stdout
+
+
+def test_a_key_is_revoked_by_its_name(prepared: RunningService) -> None:
+    made = openbell(prepared, "keys", "create", "short-lived")
+    assert (len(made.stdout.split()), "not shown again" in made.stderr) == (1, True)
+    assert openbell(prepared, "keys", "create", "short-lived").returncode == 0
+    twice = openbell(prepared, "keys", "revoke", "short-lived")
+    assert (twice.returncode, "2 keys bear the name" in twice.stderr) == (commands.REFUSED, True)
+    key_id = made.stderr.split()[1]
+    assert openbell(prepared, "keys", "revoke", key_id).returncode == 0
+    assert openbell(prepared, "keys", "revoke", "short-lived").returncode == 0, "the other one bears it alone now"
+
+
+def test_with_json_an_error_is_a_problem_document(prepared: RunningService) -> None:
+    done = openbell(prepared, "run", "godo_job", "--json")
+    assert (done.returncode, done.stdout) == (commands.REFUSED, "")
+    problem = json.loads(done.stderr)
+    assert (problem["status"], problem["code"]) == (404, "not_found")

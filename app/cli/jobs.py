@@ -1,0 +1,68 @@
+"""`openbell jobs`, `status`, `pause`, `resume`, `ops`: what can be run, and how it does."""
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli import screen
+from app.cli.options import Json
+from app.cli.service import connect, path
+
+
+def jobs(as_json: Json = False) -> None:
+    """Every job."""
+    found = list(connect().items("/jobs"))
+    if as_json:
+        screen.document({"items": found, "next_cursor": None})
+        return
+    headers = ("job", "pipeline", "paused", "description")
+    rows = ((job["name"], job["pipeline"], "paused" if job["paused"] else None, job["description"]) for job in found)
+    screen.table(headers, rows, spare=("paused", "description", "pipeline"))
+
+
+def status(job: Annotated[str | None, typer.Argument(metavar="[JOB]")] = None, as_json: Json = False) -> None:
+    """How a job stands: its last run, how long it takes, how often it succeeds; without JOB all jobs, one line each."""
+    service = connect()
+    if job is not None:
+        answer = service.get(path("jobs", job, "status"))
+        screen.document(answer) if as_json else screen.facts(answer)
+        return
+    found = [service.get(path("jobs", known["name"], "status")) for known in service.items("/jobs")]
+    if as_json:
+        screen.document({"items": found, "next_cursor": None})
+        return
+    headers = ("job", "status", "last run", "duration", "success", "queued", "running", "next fire")
+    screen.table(headers, map(_standing, found), spare=("last run", "success", "duration", "running", "queued", "next fire"))
+
+
+def pause(job: str, as_json: Json = False) -> None:
+    """Start no run of a job until it is resumed; those that run go on."""
+    _switch(job, "pause", as_json)
+
+
+def resume(job: str, as_json: Json = False) -> None:
+    """Let a paused job run again."""
+    _switch(job, "resume", as_json)
+
+
+def ops(as_json: Json = False) -> None:
+    """What pipelines may be made of, and the modules that are broken."""
+    service = connect()
+    if as_json:
+        screen.document(service.get("/ops", limit=500))
+        return
+    rows = ([op["name"], op["module"], op["description"].partition(". ")[0]] for op in service.items("/ops"))
+    screen.table(("op", "module", "description"), rows, spare=("description", "module"))
+    for module in service.get("/ops", limit=1)["broken"]:
+        screen.complain(f"broken: {module['module']}: {module['error']}")
+
+
+def _switch(job: str, verb: str, as_json: bool) -> None:
+    answer = connect().post(path("jobs", job, verb))
+    screen.document(answer) if as_json else screen.line(f"{answer['name']}\t{'paused' if answer['paused'] else 'not paused'}")
+
+
+def _standing(job: dict[str, Any]) -> list[Any]:
+    rate = None if job["success_rate"] is None else f"{job['success_rate']:.0%}"
+    last, fires = screen.instant(job["last_run"]), screen.instant(job["next_fire"])
+    return [job["name"], job["status"], last, screen.seconds(job["duration"]), rate, job["queued"], job["running"], fires]
