@@ -253,7 +253,9 @@ def _logged(event: Any) -> dict[str, Any] | None:
         return {key: value for key, value in event.items() if key != "type"}
     if event["type"] == "step_failed":
         error = event["error"]
-        fields = {"reason": event["reason"], "traceback": error["traceback"], "retry_at": event["retry_at"]}
+        fields = {"reason": event["reason"], "traceback": error["traceback"]}
+        if event["retry_at"]:
+            fields["retry_at"] = event["retry_at"]
         return _line(event, "error", f"step failed: {error['type']}: {error['message']}", fields)
     if event["type"] == "step_skipped":
         return _line(event, "info", f"step skipped: {event['detail']}", {"reason": event["reason"]})
