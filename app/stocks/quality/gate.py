@@ -28,7 +28,8 @@ def refusals(report: Report, min_coverage: float = MIN_COVERAGE) -> list[str]:
     found = []
     days = f"{report.start} to {report.end}"
     for when, expected, missing in ((days, report.expected, report.missing), (str(report.end), *report.newest)):
-        if missing > _allowed(report, expected, min_coverage):
+        # Rounded up: in a universe of fifty the percentage alone would let a single late row stop everything.
+        if missing > math.ceil(round((1 - min_coverage) * expected, 9)):
             part = f"coverage {1 - missing / expected:.4f}, {min_coverage} is needed"
             found.append(f"{missing} of {expected} expected rows of {when} are missing ({part})")
     if not report.expected and _keeping_out(report):
@@ -44,17 +45,6 @@ def refusals(report: Report, min_coverage: float = MIN_COVERAGE) -> list[str]:
         if verdict.policy == "block" and verdict.failed and verdict.check not in report.standing
     )
     return found
-
-
-def _allowed(report: Report, expected: int, min_coverage: float) -> int:
-    """How many of the expected rows may be missing: rounded up to a whole instrument a session.
-
-    In a universe of fifty the percentage alone would let a single name that is silently suspended stop everything, for as long
-    as it is.
-    """
-    names = report.newest[0] or expected
-    sessions = max(round(expected / names), 1) if names else 0
-    return math.ceil(round((1 - min_coverage) * names, 9)) * sessions
 
 
 def _keeping_out(report: Report) -> list[Verdict]:
