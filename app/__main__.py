@@ -22,8 +22,8 @@ def _serve(arguments: list[str]) -> None:
 
 def _import_structlog_without_rich() -> None:
     """structlog imports rich wherever it is installed: 5 MB, for tracebacks that the service never draws."""
-    sys.modules["rich"] = None  # type: ignore[assignment]
-    import structlog  # noqa: F401
+    sys.modules["rich"] = None  # type: ignore[assignment]  # how Python is told that there is none
+    import structlog  # noqa: F401  (for its import alone)
 
     del sys.modules["rich"]
 

@@ -160,7 +160,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.should_exit:
-            self.config.app.state.hurry()  # type: ignore[union-attr]
+            self.config.app.state.hurry()  # type: ignore[union-attr]  # uvicorn would take a name; ours is the app
         else:
             _log.info("stopping; once more to wait for no run")
         super().handle_exit(sig if not self.should_exit else signal.SIGTERM, frame)
@@ -174,7 +174,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: Any = None) -> None:
         self._withdraw()
         # Whoever waits for a run or reads a stream is answered now, or would be waited for.
-        self.config.app.state.watch.stop()  # type: ignore[union-attr]
+        self.config.app.state.watch.stop()  # type: ignore[union-attr]  # as above
         await super().shutdown(sockets)
         _log.info("stopped")
 

@@ -84,7 +84,7 @@ def load(**overrides: object) -> Settings:
     file = Settings.model_config.get("env_file")
     faults = _unknown({**(dotenv_values(str(file)) if file else {}), **os.environ})
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         for problem in error.errors():
             name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()

@@ -45,7 +45,7 @@ class EventStream(StreamingResponse):
         """Send them."""
         self._watch.streams += 1
         try:
-            async with aclosing(self._events):  # type: ignore[type-var]
+            async with aclosing(self._events):  # type: ignore[type-var]  # an async generator, typed as an iterator
                 await super().__call__(scope, receive, send)
         finally:
             self._watch.streams -= 1

@@ -25,7 +25,7 @@ def module() -> ModuleType:
     try:
         import pysqlite3
 
-        return pysqlite3  # type: ignore[no-any-return]
+        return pysqlite3  # type: ignore[no-any-return]  # it has no types
     except ImportError:
         import sqlite3
 

@@ -26,7 +26,7 @@ def readable(settings: Settings) -> Iterator[Finding]:
 def _files(pattern: str) -> Finding:
     path = Path(pattern).expanduser()
     # Path.glob takes no absolute pattern.
-    names = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207
+    names = path.rglob("*") if path.is_dir() else map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207  (absolute)
     files = [path] if path.is_file() else [name for name in names if name.suffix.lower() in SUFFIXES and name.is_file()]
     if not files:
         return failed(
