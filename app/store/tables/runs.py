@@ -55,6 +55,13 @@ runs = Table(
     CheckConstraint("status <> 'failed' OR reason IS NOT NULL", name="failed_has_reason"),
     CheckConstraint("attempt >= 0 AND failures >= 0 AND crash_count >= 0", name="counts"),
     Index("ix_runs_queue", "job", "rank_at", sqlite_where=sql("status = 'queued'"), postgresql_where=sql("status = 'queued'")),
+    # Queued, said otherwise: by status = 'queued' SQLite would take this index for a claim too, and sort.
+    Index(
+        "ix_runs_due",
+        "due_at",
+        sqlite_where=sql("worker IS NULL AND finished_at IS NULL"),
+        postgresql_where=sql("worker IS NULL AND finished_at IS NULL"),
+    ),
     Index("ix_runs_running", "worker", sqlite_where=sql("status = 'running'"), postgresql_where=sql("status = 'running'")),
     Index("ix_runs_job_id", "job", "id"),
     Index("ix_runs_status_id", "status", "id"),
