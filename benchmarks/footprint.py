@@ -5,6 +5,7 @@ first run of daily_full_pipeline, held against 250 MB, the service alone against
 """
 
 import argparse
+import contextlib
 import time
 from pathlib import Path
 
@@ -32,10 +33,11 @@ def main() -> None:
 def _memory(running: Service, idle: float) -> None:
     watched = min(60.0, idle / 2)
     time.sleep(idle - watched)
-    processes = _tree(running)
-    began, before = time.perf_counter(), _cpu(processes)
+    began, before = time.perf_counter(), _cpu(running)
     time.sleep(watched)
-    share = (_cpu(processes) - before) / (time.perf_counter() - began)
+    after = _cpu(running)
+    # What a process that ended meanwhile had used is not known any more.
+    share = sum(after[pid] - before[pid] for pid in after.keys() & before.keys()) / (time.perf_counter() - began)
     used = {process.pid: process.memory_full_info().pss for process in _tree(running)}
     own, total = used[running.process.pid], sum(used.values())
     print(f"after {idle:.0f} s: service {own / 1e6:.0f} MB, all {len(used)} processes {total / 1e6:.0f} MB (PSS)")
@@ -49,15 +51,14 @@ def _tree(running: Service) -> list[psutil.Process]:
     return [running.process, *running.process.children(recursive=True)]
 
 
-def _cpu(processes: list[psutil.Process]) -> float:
-    total = 0.0
-    for process in processes:
-        try:
+def _cpu(running: Service) -> dict[int, float]:
+    """Seconds of processor time that each process has used so far."""
+    used = {}
+    for process in _tree(running):
+        with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            total += times.user + times.system
-        except psutil.NoSuchProcess:
-            continue
-    return total
+            used[process.pid] = times.user + times.system
+    return used
 
 
 def _starts(place: Path) -> None:

@@ -35,9 +35,10 @@ def settings(folder: Path, **more: Any) -> dict[str, str]:
 
 @contextmanager
 def service(folder: Path, **more: Any) -> Iterator[Service]:
-    """Start a service, wait until it is ready, stop it afterwards."""
+    """Start a service that logs to `service.log` in the folder, wait until it is ready, stop it afterwards."""
     began = time.perf_counter()
-    process = subprocess.Popen([OPENBELL, "serve"], cwd=folder, env=settings(folder, **more), stderr=subprocess.DEVNULL)
+    with (folder / "service.log").open("w") as log:
+        process = subprocess.Popen([OPENBELL, "serve"], cwd=folder, env=settings(folder, **more), stderr=log)
     try:
         yield _ready(process.pid, folder / "var", began)
     finally:

@@ -34,6 +34,9 @@ WAITED: Responses = {200: {"model": Run, "description": "The run is final: it wa
 POLL_SECONDS = 2.0
 """How often is looked without having been told: another process may have made the change."""
 
+JUST_ACCEPTED_SECONDS = 0.05
+"""A run that was just accepted has not ended yet: looking at once would only take the processor from it."""
+
 _THREADS = 4
 """However many watch, so few look at once: the others' threads stay free."""
 
@@ -58,31 +61,35 @@ class Watch:
         self.stopping = True
         self.manager.database.changes.notify([EVERYTHING])
 
-    async def until_final(self, request: Request, run_id: str, seconds: float) -> dict[str, Any] | None:
-        """The run once it is final; None when the time is up, the client is gone, or too many wait already."""
+    async def until_final(self, request: Request, run_id: str, seconds: float, pause: float = 0.0) -> dict[str, Any] | None:
+        """The run once it is final; None when the time is up, the client is gone, or too many wait already.
+
+        For the first `pause` seconds it is looked at only if its end is told.
+        """
         if self.waiting >= self._places:
             return None
         self.waiting += 1
         try:
-            return await self._until_final(request, run_id, seconds)
+            return await self._until_final(request, run_id, seconds, min(pause, seconds))
         finally:
             self.waiting -= 1
 
-    async def _until_final(self, request: Request, run_id: str, seconds: float) -> dict[str, Any] | None:
+    async def _until_final(self, request: Request, run_id: str, seconds: float, pause: float) -> dict[str, Any] | None:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         with self.manager.database.changes.async_flag(ended_topic(run_id)) as changed:
             gone = asyncio.create_task(_gone(request, changed))
             try:
                 while True:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(changed.wait(), pause)
                     changed.clear()
                     if (run := await self.look(self.manager.ended_run, run_id)) is not None:
                         return run
                     left = until - loop.time()
                     if left <= 0 or gone.done() or self.stopping:
                         return None
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(changed.wait(), min(left, POLL_SECONDS))
+                    pause = min(left, POLL_SECONDS)
             finally:
                 gone.cancel()
 
@@ -91,7 +98,7 @@ class Watch:
         headers = {"Location": f"{BASE}/runs/{run['id']}", **({"Idempotent-Replayed": "true"} if replayed else {})}
         if not wait:
             return answer(Run, run, 202, headers)
-        final = await self.until_final(request, run["id"], wait)
+        final = await self.until_final(request, run["id"], wait, 0.0 if replayed else JUST_ACCEPTED_SECONDS)
         return answer(Run, final or await self.look(self.manager.get_run, run["id"]), 200 if final else 202, headers)
 
 

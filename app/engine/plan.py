@@ -10,8 +10,9 @@ from app.definitions.pipeline import resolve
 from app.definitions.retry import RetryPolicy
 from app.engine.secrets import revealed
 from app.store import definitions, runs
+from app.store.claims import Claimed
 from app.store.database import Connection, Row
-from app.store.fence import Fence, guard
+from app.store.fence import Fence
 from app.store.status import StepStatus
 
 
@@ -28,9 +29,9 @@ class Plan:
     failures: dict[str, int]
 
 
-def load(connection: Connection, fence: Fence, catalogue: Catalogue) -> Plan:
-    """The plan of a run that was just claimed. Raises LeaseLost; ConfigurationError for a secret that is not set."""
-    run = guard(connection, fence)
+def load(connection: Connection, claimed: Claimed, catalogue: Catalogue) -> Plan:
+    """The plan of a run that was just claimed. Raises ConfigurationError for a secret that is not set."""
+    fence, run = claimed.fence, claimed.run
     steps = {step["node"]: step for step in runs.steps_of(connection, [fence.run_id])}
     pipeline = definitions.get(connection, "pipeline", run["pipeline"], run["pipeline_version"])
     ops = catalogue.by_name
@@ -44,13 +45,13 @@ def load(connection: Connection, fence: Fence, catalogue: Catalogue) -> Plan:
         if timeout := node["timeout_seconds"] or op.timeout_seconds:
             timeouts[node["id"]] = timeout
     failures = {name: step["failures"] for name, step in steps.items()}
-    return Plan(fence, _spec(run, nodes), run["timeout_seconds"], run["memory_limit_bytes"], timeouts, retries, failures)
+    return Plan(fence, _spec(fence, run, nodes), run["timeout_seconds"], run["memory_limit_bytes"], timeouts, retries, failures)
 
 
-def _spec(run: Row, nodes: list[NodeSpec]) -> RunSpec:
+def _spec(fence: Fence, run: Row, nodes: list[NodeSpec]) -> RunSpec:
     return {
-        "id": run["id"],
-        "attempt": run["attempt"],
+        "id": fence.run_id,
+        "attempt": fence.attempt,
         "job": run["job"],
         "trade_date": run["trade_date"].isoformat() if run["trade_date"] else None,
         "params": run["params"],

@@ -172,9 +172,8 @@ class Supervisor:
         fence, events = self._plan.fence, self._take_events()
 
         def work(connection: Connection) -> RunStatus:
-            if events:
-                steps.record(connection, fence, events)
-            return endings.settle(connection, fence)
+            run = steps.record(connection, fence, events) if events else None
+            return endings.settle(connection, fence, guarded=run)
 
         self._finish(work)
 

@@ -32,6 +32,8 @@ from app.store.status import Reason
 _log = structlog.get_logger("openbell.worker")
 SLOTS = "slots"
 _HAND_BACK_SECONDS = 10
+_LOOK_AGAIN_SECONDS = 0.05
+"""How long after a claim the queue is looked at again: what was claimed has the processor first."""
 
 
 class Worker:
@@ -141,17 +143,17 @@ class Worker:
         plans = self._database.write(lambda connection: self._claim(connection, free))
         for planned in plans:
             self._execute(planned)
-        return self._sleep() if len(plans) < free else self._settings.poll_seconds
+        return _LOOK_AGAIN_SECONDS if plans else self._sleep()
 
     def _claim(self, connection: Connection, free: int) -> list[Plan]:
         """Claim as many runs as there are free slots, no more: a hoarded run waits while another worker idles."""
         plans: list[Plan] = []
-        while len(plans) < free and (fence := claims.claim(connection, self.id, self._versions)) is not None:
+        for claimed in claims.claim(connection, self.id, self._versions, free):
             try:
-                plans.append(plan.load(connection, fence, self._catalogue))
+                plans.append(plan.load(connection, claimed, self._catalogue))
             except OpenbellError as error:
-                _log.error("a claimed run has no plan", run=fence.run_id, error=str(error))
-                endings.settle(connection, fence, (Reason.exception, str(error)))
+                _log.error("a claimed run has no plan", run=claimed.fence.run_id, error=str(error))
+                endings.settle(connection, claimed.fence, (Reason.exception, str(error)))
         return plans
 
     def _sleep(self) -> float:
@@ -182,8 +184,11 @@ class Worker:
             self._give_back(supervisor.fence)
         finally:
             with self._lock:
+                full = len(self._running) >= self._settings.slots
                 del self._running[supervisor.fence]
-            self._woken.set()
+            # With a slot to spare the dispatcher was woken by the run's end itself.
+            if full or self._stopping.is_set():
+                self._woken.set()
 
     def _give_back(self, fence: Fence) -> None:
         """A fault of ours counts as a lost child, so that it cannot loop for ever."""

@@ -1,6 +1,8 @@
 """The guarded core: who may execute a run, and how its execution ends. Every write carries the fence."""
 
+import heapq
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,17 +41,15 @@ def _due(job: Any) -> tuple[ColumnElement[bool], ...]:
 
 _FIRST_RANK = select(runs.c.rank_at).where(*_due(_WITH_ROOM.c.job)).order_by(runs.c.rank_at).limit(1).scalar_subquery()
 _RANKED = select(_WITH_ROOM.c.job, _FIRST_RANK.label("rank_at")).subquery()
-JOBS_WITH_WORK = select(_RANKED.c.job).where(_RANKED.c.rank_at.is_not(None)).order_by(_RANKED.c.rank_at).limit(_LOOKED_AT)
-"""Jobs that have a free slot, are not paused and have a due run, in the order of their first due runs."""
+JOBS_WITH_WORK = select(_RANKED).where(_RANKED.c.rank_at.is_not(None)).order_by(_RANKED.c.rank_at).limit(_LOOKED_AT)
+"""Jobs that have a free slot, are not paused and have a due run, with that run's rank, in its order."""
 
-FIRST_DUE = (
-    select(runs.c.id, runs.c.job, runs.c.attempt, runs.c.pools, runs.c.code_versions, runs.c.started_at)
-    .where(*_due(bindparam("of_job")))
-    .order_by(runs.c.rank_at)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
+FIRST_DUE = select(runs).where(*_due(bindparam("of_job"))).order_by(runs.c.rank_at).limit(1).with_for_update(skip_locked=True)
 """A job's first due run that no other claimer looks at, kept from them until the commit."""
+
+# Queued in the words of the index: neither held by a worker nor ended.
+_LATER = (runs.c.worker.is_(None), runs.c.finished_at.is_(None), runs.c.due_at > bindparam("now", type_=Instant))
+NEXT_DUE = select(func.min(runs.c.due_at)).where(*_LATER)
 
 # Locked, so that whoever declares the worker dead waits for this claim and then takes its run over too.
 _ALIVE = select(workers.c.id).where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None)).with_for_update(read=True)
@@ -77,8 +77,16 @@ _END = (
 )
 
 
-def claim(connection: Connection, worker: str, code_versions: Mapping[str, str]) -> Fence | None:
-    """Take the first due run whose limits have room and whose ops this worker has; None when there is none.
+@dataclass(frozen=True)
+class Claimed:
+    """A run that is the worker's now, and its row as it was in the queue."""
+
+    fence: Fence
+    run: RowMapping
+
+
+def claim(connection: Connection, worker: str, code_versions: Mapping[str, str], limit: int) -> list[Claimed]:
+    """Take the first due runs, at most `limit`, whose limits have room and whose ops this worker has.
 
     A worker that was declared dead gets nothing.
 
@@ -87,20 +95,28 @@ def claim(connection: Connection, worker: str, code_versions: Mapping[str, str])
     """
     now = clock.now()
     if connection.execute(_ALIVE, {"by": worker}).first() is None:
-        return None
+        return []
+    claimed: list[Claimed] = []
     full: set[str] = set()
-    for job in connection.execute(JOBS_WITH_WORK, {"now": now}).scalars():
+    # By rank; what stands here of a job is at most the rank of its first due run, which is asked when its turn comes.
+    jobs = [(row.rank_at, row.job) for row in connection.execute(JOBS_WITH_WORK, {"now": now})]
+    while jobs and len(claimed) < limit:
+        rank, job = heapq.heappop(jobs)
         run = connection.execute(FIRST_DUE, {"of_job": job, "now": now}).mappings().first()
         if run is None or not run["code_versions"].keys() <= code_versions.keys() or full & run["pools"].keys():
             continue
-        attempt = run["attempt"] + 1
-        if pools.take(connection, run["pools"], run["id"], attempt):
-            fence = Fence(run["id"], worker, attempt)
+        if jobs and run["rank_at"] > max(rank, jobs[0][0]):
+            heapq.heappush(jobs, (run["rank_at"], job))
+            continue
+        fence = Fence(run["id"], worker, run["attempt"] + 1)
+        if pools.take(connection, run["pools"], fence.run_id, fence.attempt):
             _begin(connection, run, fence, now, {op: code_versions[op] for op in run["code_versions"]})
-            return fence
+            claimed.append(Claimed(fence, run))
+            heapq.heappush(jobs, (run["rank_at"], job))
+            continue
         # A pool that was too full for one may have room for another that needs less, unless it needs but one slot.
         full |= {pool for pool, count in run["pools"].items() if count == 1 and not pools.has_room(connection, pool)}
-    return None
+    return claimed
 
 
 def _begin(connection: Connection, run: RowMapping, fence: Fence, now: datetime, code_versions: dict[str, str]) -> None:
@@ -262,8 +278,7 @@ def request_cancel(connection: Connection, run_id: str) -> RunStatus:
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """When the next queued run that is not due yet will be."""
-    query = select(func.min(runs.c.due_at)).where(runs.c.status == RunStatus.queued, runs.c.due_at > now)
-    return connection.execute(query).scalar()
+    return connection.execute(NEXT_DUE, {"now": now}).scalar()
 
 
 def _moved(

@@ -19,13 +19,15 @@ _STEPS = (
 )
 
 
-def settle(connection: Connection, fence: Fence, limit: tuple[Reason, str] | None = None) -> RunStatus:
+def settle(
+    connection: Connection, fence: Fence, limit: tuple[Reason, str] | None = None, guarded: RowMapping | None = None
+) -> RunStatus:
     """End the run if its steps are final, or give it back until the next one is due. Raises LeaseLost.
 
     `limit` is the limit that the run as a whole has reached: it fails. A run that was asked to stop is cancelled, unless
-    everything was done: the ending is what happened.
+    everything was done: the ending is what happened. `guarded` is the run's row where this transaction has it already.
     """
-    run = guard(connection, fence)
+    run = guarded or guard(connection, fence)
     if limit is not None:
         reason, sentence = limit
         return _failed(connection, fence, run, reason, {"type": reason.value, "message": sentence})

@@ -83,10 +83,9 @@ class WriterLane:
         until = time.monotonic() + _BATCH_SECONDS
         try:
             with connection.begin():
-                while True:
-                    self._one(connection, item, done)
-                    if len(done) >= _BATCH or time.monotonic() > until:
-                        break
+                # The first needs no savepoint: when it fails, nobody else's write is undone with it.
+                done.append((item[1], item[0](connection)))
+                while len(done) < _BATCH and time.monotonic() <= until:
                     try:
                         following = self._work.get_nowait()
                     except queue.Empty:
@@ -95,6 +94,7 @@ class WriterLane:
                         going_on = False
                         break
                     item = following
+                    self._one(connection, item, done)
         except BaseException as error:
             for future, _ in done:
                 future.set_exception(error)

@@ -19,7 +19,7 @@ def job_pool(job: str) -> str:
 
 
 def resize(connection: Connection, name: str, size: int, *, description: str | None = None) -> None:
-    """Make the pool, or give it another size. Slots above a smaller size go when their runs let go of them."""
+    """Make the pool, or give it another size. Slots above a smaller size are given to no run any more."""
     known = connection.execute(select(pools.c.size).where(pools.c.name == name)).scalar()
     if known is None:
         connection.execute(insert(pools).values(name=name, size=size, description=description))
@@ -39,12 +39,13 @@ def take(connection: Connection, needed: Mapping[str, int], run_id: str, attempt
 
     Two claimers race for rows, not for a count: on PostgreSQL two counts that do not see each other would both pass.
     """
-    savepoint = connection.begin_nested()
+    held = []
     for name in sorted(needed):
-        if not _take(connection, name, needed[name], run_id, attempt):
-            savepoint.rollback()
+        numbers = connection.execute(_FREE, {"named": name, "count": needed[name]}).scalars().all()
+        if len(numbers) < needed[name]:
             return False
-    savepoint.commit()
+        held += [{"named": name, "number": n, "run": run_id, "claim": attempt} for n in numbers]
+    connection.execute(_HOLD, held)
     return True
 
 
@@ -62,17 +63,7 @@ _HOLD = (
     .values(run_id=bindparam("run"), attempt=bindparam("claim"))
 )
 _HELD = slots.c.run_id == bindparam("run")
-_SIZE = select(pools.c.size).where(pools.c.name == slots.c.pool).scalar_subquery()
-_DROP_EXCESS = delete(slots).where(_HELD, slots.c.n >= _SIZE)
 _LET_GO = update(slots).where(_HELD).values(run_id=None, attempt=None)
-
-
-def _take(connection: Connection, name: str, count: int, run_id: str, attempt: int) -> bool:
-    numbers = connection.execute(_FREE, {"named": name, "count": count}).scalars().all()
-    if len(numbers) < count:
-        return False
-    connection.execute(_HOLD, [{"named": name, "number": n, "run": run_id, "claim": attempt} for n in numbers])
-    return True
 
 
 def has_room(connection: Connection, name: str) -> bool:
@@ -81,8 +72,7 @@ def has_room(connection: Connection, name: str) -> bool:
 
 
 def free(connection: Connection, run_id: str) -> None:
-    """Let go of everything the run holds; slots above their pool's size vanish."""
-    connection.execute(_DROP_EXCESS, {"run": run_id})
+    """Let go of everything the run holds. Slots above their pool's size are taken by nobody any more."""
     connection.execute(_LET_GO, {"run": run_id})
     touch(connection, QUEUE)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, update
 
 from app import clock
 from app.definitions.messages import StepBegan, StepFailed, StepSkipped, StepSucceeded
@@ -61,21 +61,21 @@ _END_ATTEMPT = (
         error=bindparam("fault", type_=step_attempts.c.error.type),
     )
 )
-
-
+_BEGIN_AND_END = _END.values(attempt=bindparam("step_attempt"), run_attempt=bindparam("claim"), started_at=bindparam("begun"))
 _INSERT_ATTEMPT = insert(step_attempts)
 
 
-def record(connection: Connection, fence: Fence, events: Sequence[StepEvent]) -> None:
-    """Write a batch of a run's step events. Raises LeaseLost, and then nothing of the batch is kept."""
-    job = guard(connection, fence)["job"]
+def record(connection: Connection, fence: Fence, events: Sequence[StepEvent]) -> RowMapping:
+    """Write a batch of a run's step events; answers the guarded run. Raises LeaseLost: then nothing of the batch is kept."""
+    run = guard(connection, fence)
     for group in _groups(events):
-        _record(connection, fence, job, group)
+        _record(connection, fence, run["job"], group)
     touch(connection, run_topic(fence.run_id))
+    return run
 
 
 def _groups(events: Iterable[StepEvent]) -> Iterator[list[StepEvent]]:
-    """Split where a step begins again, so that each group may be written as all begins, then all ends."""
+    """Split where a step begins again, so that in each group a step begins at most once and ends at most once, later."""
     group: list[StepEvent] = []
     ended: set[str] = set()
     for event in events:
@@ -92,13 +92,16 @@ def _groups(events: Iterable[StepEvent]) -> Iterator[list[StepEvent]]:
 def _record(connection: Connection, fence: Fence, job: str, events: Sequence[StepEvent]) -> None:
     begun = {event["node"]: _begin(fence, event) for event in events if event["type"] == "step_began"}
     ended = {event["node"]: _end(fence, event) for event in events if event["type"] != "step_began"}
-    if begun:
-        connection.execute(_BEGIN, list(begun.values()))
-        connection.execute(_INSERT_ATTEMPT, [_attempt(row, ended.get(node)) for node, row in begun.items()])
-    if ended:
-        connection.execute(_END, [row["step"] for row in ended.values()])
-        if rows := [row["attempt"] for node, row in ended.items() if node not in begun and row["attempt"]]:
-            connection.execute(_END_ATTEMPT, rows)
+    whole = begun.keys() & ended.keys()
+    for statement, rows in (
+        (_BEGIN, [row for node, row in begun.items() if node not in whole]),
+        (_BEGIN_AND_END, [{**row, **ended[node]["step"]} for node, row in begun.items() if node in whole]),
+        (_END, [row["step"] for node, row in ended.items() if node not in whole]),
+        (_INSERT_ATTEMPT, [_attempt(row, ended.get(node)) for node, row in begun.items()]),
+        (_END_ATTEMPT, [row["attempt"] for node, row in ended.items() if node not in whole and row["attempt"]]),
+    ):
+        if rows:
+            connection.execute(statement, rows)
     transitions.add(connection, [_moved(fence, job, event) for event in events])
 
 

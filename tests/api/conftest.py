@@ -67,9 +67,8 @@ class House:
         self.database.write(lambda connection: workers.register(connection, "w", **facts))
 
     def claim(self) -> Fence:
-        fence = self.database.write(lambda connection: claims.claim(connection, "w", CODE))
-        assert fence is not None
-        return fence
+        (claimed,) = self.database.write(lambda connection: claims.claim(connection, "w", CODE, 1))
+        return claimed.fence
 
     def end(self, fence: Fence, *nodes: str, failing: str | None = None) -> None:
         """Report these steps as done, or one as failed, and end the run."""

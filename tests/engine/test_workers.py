@@ -181,9 +181,9 @@ def test_a_run_that_nobody_supervises_is_taken_up_again(make_house: MakeHouse) -
         from app.store import claims, definitions
 
         definitions.pause(connection, "job", job, paused=False)
-        return claims.claim(connection, worker.id, worker._versions)
+        return claims.claim(connection, worker.id, worker._versions, 1)
 
-    assert house.database.write(claim_and_forget) is not None
+    assert house.database.write(claim_and_forget)
     ended = house.final(run["id"])
     assert (ended["status"], ended["attempt"], ended["crash_count"]) == ("succeeded", 2, 0)
 

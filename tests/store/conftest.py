@@ -64,10 +64,17 @@ def register(connection: Connection, worker: str, lease: timedelta = timedelta(h
 def claim(database: Database, worker: str = "w", ops: dict[str, str] = OPS) -> Fence | None:
     """Claim as that worker, which is registered when it is new."""
 
-    def work(connection: Connection) -> Fence | None:
+    fences = claim_some(database, 1, worker, ops)
+    return fences[0] if fences else None
+
+
+def claim_some(database: Database, limit: int, worker: str = "w", ops: dict[str, str] = OPS) -> list[Fence]:
+    """Claim as many as that in one transaction."""
+
+    def work(connection: Connection) -> list[Fence]:
         if worker not in {row["id"] for row in workers.registered(connection)}:
             register(connection, worker)
-        return claims.claim(connection, worker, ops)
+        return [claimed.fence for claimed in claims.claim(connection, worker, ops, limit)]
 
     return database.write(work)
 

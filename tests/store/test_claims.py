@@ -14,7 +14,7 @@ from app.store import claims, definitions, endings, pools, runs, steps, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence, guard
 from app.store.status import CRASH_LIMIT, Reason, RunStatus
-from tests.store.conftest import OPS, began, claim, enqueue, failed, free_slots, make_job, row, skipped, succeeded
+from tests.store.conftest import OPS, began, claim, claim_some, enqueue, failed, free_slots, make_job, row, skipped, succeeded
 
 
 def settle(database: Database, fence: Fence, *events: object) -> RunStatus:
@@ -88,6 +88,18 @@ def test_priority_comes_first_and_age_counts(database: Database) -> None:
     middle = enqueue(database, priority=50)
     order = [fence.run_id for fence in (claim(database), claim(database), claim(database)) if fence]
     assert order == [high, middle, low]
+
+
+def test_one_claim_takes_several_in_the_order_of_all_jobs(database: Database) -> None:
+    database.write(lambda connection: make_job(connection, "j", size=9))
+    database.write(lambda connection: make_job(connection, "k", size=1))
+    ranked = {
+        priority: enqueue(database, job=job, priority=priority, pools={f"job:{job}": 1})
+        for priority, job in ((90, "j"), (80, "k"), (70, "k"), (60, "j"), (50, "j"), (40, "j"))
+    }
+    first = [fence.run_id for fence in claim_some(database, 4)]
+    assert first == [ranked[90], ranked[80], ranked[60], ranked[50]]
+    assert [fence.run_id for fence in claim_some(database, 4)] == [ranked[40]]
 
 
 def test_a_future_due_time_is_waited_for(database: Database, job: str) -> None:
@@ -232,7 +244,7 @@ def test_a_dead_workers_runs_go_back_once(database: Database, job: str) -> None:
     with database.read() as connection:
         assert not workers.any_alive(connection)
     assert not database.write(lambda connection: workers.renew(connection, "w", timedelta(seconds=30)))
-    assert database.write(lambda connection: claims.claim(connection, "w", OPS)) is None
+    assert database.write(lambda connection: claims.claim(connection, "w", OPS, 1)) == []
 
 
 def test_a_rescue_waits_for_a_write_that_is_under_way(database: Database, job: str) -> None:
@@ -335,10 +347,11 @@ def test_claiming_walks_the_queue_by_its_index(database: Database, job: str) -> 
     enqueue(database)
     plans = []
     with database.read() as connection:
-        for query in (claims.JOBS_WITH_WORK, claims.FIRST_DUE):
+        for query in (claims.JOBS_WITH_WORK, claims.FIRST_DUE, claims.NEXT_DUE):
             text_of = str(query.params(now=clock.now(), of_job="j").compile(connection, compile_kwargs={"literal_binds": True}))
             plans.append(" | ".join(row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text_of)))
-    assert all("USING INDEX ix_runs_queue" in plan for plan in plans), plans
+    assert all("USING INDEX ix_runs_queue" in plan for plan in plans[:2]), plans
+    assert "USING INDEX ix_runs_due (due_at>?)" in plans[2]
     assert not any("SCAN runs" in plan for plan in plans), plans
     assert "TEMP B-TREE" not in plans[1]
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.errors import Unavailable
 from app.store.database import Connection, Database, touch
-from app.store.migrate import upgrade
+from app.store.migrate import HEAD, upgrade
 from app.store.sqlite import engine as open_engine
 
 
@@ -57,6 +57,17 @@ def test_a_write_that_raises_is_undone_alone_among_those_of_its_commit(database:
     assert count(database) == 2
     assert database.commits - before <= 4
     database.close()
+
+
+def test_a_first_write_that_raises_leaves_nothing_and_the_lane_goes_on(database: Database) -> None:
+    def bad(connection: Connection) -> None:
+        insert(connection)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        database.write(bad)
+    database.write(insert)
+    assert count(database) == 1
 
 
 def test_the_answer_comes_after_the_commit(database: Database) -> None:
@@ -157,6 +168,6 @@ def test_two_starters_migrate_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'race.db'}"
     opened = [Database(url), Database(url)]
     with ThreadPoolExecutor(2) as pool:
-        assert {future.result(30) for future in [pool.submit(upgrade, database.engine) for database in opened]} == {"0001"}
+        assert {future.result(30) for future in [pool.submit(upgrade, database.engine) for database in opened]} == {HEAD}
     for database in opened:
         database.close()
