@@ -224,6 +224,8 @@ def test_judging_year_by_year_comes_to_the_same(dirty: Simulated, screened: Scre
 def report_of(missing: int, expected: int, newest: tuple[int, int] = (0, 0)) -> Report:
     report = Report.begin(START, END)
     report.verdicts["completeness"].checked, report.verdicts["completeness"].failed = expected, missing
+    # Each missing row is another instrument's.
+    report.expected_names, report.missing_names = ({str(n) for n in range(count)} for count in (expected, missing))
     report.newest = newest
     return report
 
@@ -234,6 +236,16 @@ def report_of(missing: int, expected: int, newest: tuple[int, int] = (0, 0)) -> 
 )
 def test_the_gate_opens_for_coverage_rounded_up_to_a_row(missing: int, expected: int, passes: bool) -> None:
     assert (gate.refusals(report_of(missing, expected)) == []) is passes
+
+
+@pytest.mark.parametrize(
+    ("silent", "names", "missing", "passes"),
+    [(1, 50, 60, True), (2, 50, 60, False), (1, 1, 60, False), (1, 2, 60, True), (25, 5000, 1500, True), (26, 5000, 1501, False)],
+)
+def test_a_name_that_says_nothing_for_weeks_does_not_stop_the_others(silent: int, names: int, missing: int, passes: bool) -> None:
+    report = report_of(missing, 60 * names)
+    report.expected_names, report.missing_names = ({str(n) for n in range(count)} for count in (names, silent))
+    assert (gate.refusals(report) == []) is passes
 
 
 def test_many_good_days_do_not_hide_half_a_delivery() -> None:

@@ -32,6 +32,9 @@ class Report:
     adjusted: bool = False
     newest: tuple[int, int] = (0, 0)
     """Expected and missing rows of the newest session: many good days must not hide half a delivery."""
+    expected_names: set[str] = field(default_factory=set)
+    missing_names: set[str] = field(default_factory=set)
+    """Instruments of which at least one expected row is not there."""
 
     @classmethod
     def begin(cls, start: date, end: date, block: Iterable[str] = ()) -> "Report":
@@ -62,6 +65,8 @@ class Report:
         verdict, missing = self.verdicts[COMPLETENESS], grid.missing
         verdict.checked += int(np.count_nonzero(grid.expected))
         verdict.failed += int(np.count_nonzero(missing))
+        self.expected_names.update(grid.ids[at] for at in np.flatnonzero(grid.expected.any(axis=1)))
+        self.missing_names.update(grid.ids[at] for at in np.flatnonzero(missing.any(axis=1)))
         by_day = np.count_nonzero(missing, axis=0)
         if len(by_day):
             self.newest = int(np.count_nonzero(grid.expected[:, -1])), int(by_day[-1])
