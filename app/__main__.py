@@ -11,10 +11,17 @@ def _serve(arguments: list[str]) -> None:
     given = overrides(arguments)
     try:
         checked = settings.load(**given)
-        _import_structlog_without_rich()
-        from app import main
+        from app.engine.forkserver import ForkServer
 
-        main.serve(checked)
+        # First, because its imports take longer than all that follows: they run beside each other.
+        forkserver = ForkServer.start(checked)
+        try:
+            _import_structlog_without_rich()
+            from app import main
+
+            main.serve(checked, forkserver)
+        finally:
+            forkserver.stop()
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)

@@ -24,6 +24,7 @@ from app import clock, journal
 from app.api import application
 from app.definitions.catalogue import Catalogue
 from app.engine.engine import Engine
+from app.engine.forkserver import ForkServer
 from app.errors import ConfigurationError, OpenbellError
 from app.manager import PipelineManager, planting
 from app.manager.acceptance import RunRequest
@@ -37,11 +38,11 @@ CALENDARS_KEPT = timedelta(days=1)
 """How old planted sessions may be at a start: asking a child for them takes a second."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, forkserver: ForkServer) -> FastAPI:
     """The service as an ASGI application; its lifespan starts and stops the engine."""
     database = open_database(settings)
     manager = PipelineManager(database, settings)
-    engine = Engine(database, settings, version("openbell"))
+    engine = Engine(database, settings, version("openbell"), forkserver)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -179,15 +180,18 @@ class _Server(uvicorn.Server):
         _log.info("stopped")
 
 
-def serve(settings: Settings) -> None:
-    """Run the service until it is told to stop. Raises ConfigurationError when it cannot listen or open its database."""
+def serve(settings: Settings, forkserver: ForkServer) -> None:
+    """Run the service, its run processes from that forkserver, until it is told to stop.
+
+    Raises ConfigurationError when it cannot listen or open its database.
+    """
     journal.configure(settings.log_level)
     if settings.url.startswith("sqlite") and sqlite.module().sqlite_version_info < sqlite.SAFE:
         _log.warning("this SQLite may lose commits in WAL mode", version=sqlite.module().sqlite_version)
     # Before anything else is started: a port that is taken is found out first.
     listening = _listen(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, forkserver),
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -27,10 +27,11 @@ _IDLE_CHECK_SECONDS = 5
 class Engine:
     """Everything behind the faces. In every role there is a query child; a worker's role adds the rest."""
 
-    def __init__(self, database: Database, settings: Settings, version: str) -> None:
+    def __init__(self, database: Database, settings: Settings, version: str, forkserver: ForkServer) -> None:
         self._database = database
         self._settings = settings
         self._version = version
+        self._forkserver = forkserver
         self._is_worker = "worker" in settings.roles
         self._stopping = threading.Event()
         self._replacing = threading.Lock()
@@ -39,7 +40,6 @@ class Engine:
 
     def start(self, learned: Callable[[Catalogue], None]) -> None:
         """Start all of it. `learned` is called once with the catalogue, before any run of it is claimed."""
-        self._forkserver = ForkServer.start(self._settings)
         self.queries = QueryChild(self._forkserver, answers.newest(self._database))
         self._children = ChildPool(self._forkserver, self._settings)
         self._watcher = Watcher(self._database)

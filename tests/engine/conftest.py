@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.engine.engine import Engine
+from app.engine.forkserver import ForkServer
 from app.manager import PipelineManager
 from app.settings import Settings
 from app.store.database import Database
@@ -26,7 +27,7 @@ class House:
         self.database = Database(url)
         upgrade(self.database.engine)
         self.manager = PipelineManager(self.database, self.settings)
-        self.engine = Engine(self.database, self.settings, "test")
+        self.engine = Engine(self.database, self.settings, "test", ForkServer.start(self.settings))
         self.ready = threading.Event()
         self._jobs = 0
 
