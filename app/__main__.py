@@ -4,7 +4,7 @@ import sys
 
 
 def _serve(arguments: list[str]) -> None:
-    from app import settings
+    from app import settings, slim
     from app.cli.serve import overrides
     from app.errors import ConfigurationError
 
@@ -16,7 +16,7 @@ def _serve(arguments: list[str]) -> None:
         # First, because its imports take longer than all that follows: they run beside each other.
         forkserver = ForkServer.start(checked)
         try:
-            _import_structlog_without_rich()
+            slim.import_structlog()
             from app import main
 
             main.serve(checked, forkserver)
@@ -25,14 +25,6 @@ def _serve(arguments: list[str]) -> None:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-
-
-def _import_structlog_without_rich() -> None:
-    """structlog imports rich wherever it is installed: 5 MB, for tracebacks that the service never draws."""
-    sys.modules["rich"] = None  # type: ignore[assignment]  # how Python is told that there is none
-    import structlog  # noqa: F401  (for its import alone)
-
-    del sys.modules["rich"]
 
 
 if __name__ == "__main__":

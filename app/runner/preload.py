@@ -11,10 +11,11 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
+from app import slim
 from app.definitions import registry
 from app.definitions.catalogue import BrokenModule
 
-LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "talib", "structlog")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "talib")
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 broken: list[BrokenModule] = []
@@ -29,6 +30,7 @@ def preload(modules: Sequence[str], blocked: Mapping[str, str], announce: Callab
     for name in _THREADS:
         # Runs are parallel already; the pools of a linear-algebra library would only get in each other's way.
         os.environ.setdefault(name, "1")
+    slim.import_structlog()
     for library in LIBRARIES:
         try:
             importlib.import_module(library)
