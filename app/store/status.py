@@ -1,4 +1,4 @@
-"""The statuses of runs and steps, the legal moves between them, and what each answers."""
+"""The statuses of runs and steps, why something did not succeed, and what is final."""
 
 from enum import StrEnum
 
@@ -52,15 +52,6 @@ class Reason(StrEnum):
 
 FINAL_RUN = frozenset({RunStatus.succeeded, RunStatus.failed, RunStatus.cancelled})
 FINAL_STEP = frozenset({StepStatus.succeeded, StepStatus.failed, StepStatus.skipped, StepStatus.cancelled})
-
-RUN_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.queued: frozenset({RunStatus.running, RunStatus.failed, RunStatus.cancelled}),
-    RunStatus.running: frozenset({RunStatus.queued, RunStatus.succeeded, RunStatus.failed, RunStatus.cancelled}),
-    RunStatus.succeeded: frozenset(),
-    RunStatus.failed: frozenset(),
-    RunStatus.cancelled: frozenset(),
-}
-"""queued -> failed: an op of the run vanished. running -> queued: released for a delayed retry or after a lost child."""
 
 CRASH_LIMIT = 3
 """The lost child at which a run fails with `crash_loop`."""
