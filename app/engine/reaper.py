@@ -2,23 +2,21 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from filelock import FileLock, Timeout
 
 from app import clock
+from app.engine import liveness
 from app.store import catalogue, claims, workers
 from app.store.database import Database
 
 _log = structlog.get_logger("openbell.reaper")
-
-
-def lock_path(data_dir: Path, worker: str) -> Path:
-    """The file that a worker holds locked for as long as it lives."""
-    return data_dir / "workers" / f"{worker}.lock"
+_LOCKS_SECONDS = 0.5
+"""How often the lock files of this host's workers are looked at: that costs no query while there is none but our own."""
 
 
 class Reaper:
@@ -29,6 +27,7 @@ class Reaper:
         self._data_dir = data_dir
         self._own = own
         self._seconds = seconds
+        self._heartbeats = liveness.Heartbeats(2 * seconds)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="reaper", daemon=True)
 
@@ -43,27 +42,41 @@ class Reaper:
             self._thread.join(timeout=2)
 
     def _loop(self) -> None:
-        while not self._stopping.wait(self._seconds):
+        next_look = time.monotonic() + self._seconds
+        while not self._stopping.wait(min(_LOCKS_SECONDS, self._seconds)):
             try:
-                self.run_once()
+                if time.monotonic() >= next_look:
+                    next_look = time.monotonic() + self._seconds
+                    self.run_once()
+                elif liveness.locked(self._data_dir) - {self._own()}:
+                    self._rescue_neighbours()
             except Exception as error:
                 _log.warning("looking for dead workers failed", error=str(error))
 
     def run_once(self) -> list[str]:
         """Rescue the runs of every dead worker; answers the ids of the runs."""
+        rescued = self._rescue_neighbours()
         with self._database.read() as connection:
             registered = workers.registered(connection)
-            expired = set(workers.expired(connection, clock.now()))
             gone = claims.holders_gone(connection)
-        rescued = [run for worker in gone for run in self._rescue(worker, "it stopped and left a run behind")]
-        for row in registered:
-            if row["id"] == self._own():
-                continue
-            if row["host"] == socket.gethostname() and self._is_dead(row["id"]):
-                rescued += self._rescue(row["id"], "its process ended")
-            elif row["id"] in expired:
-                rescued += self._rescue(row["id"], "its lease expired")
+        silent = self._heartbeats.silent(registered, time.monotonic()) - {self._own()}
+        for worker, how in [
+            *((worker, "it stopped and left a run behind") for worker in gone),
+            *((worker, "its lease was not renewed") for worker in sorted(silent)),
+        ]:
+            rescued += self._rescue(worker, how)
         self._end_unknown()
+        return rescued
+
+    def _rescue_neighbours(self) -> list[str]:
+        """Those of this host whose process has ended."""
+        with self._database.read() as connection:
+            registered = {row["id"] for row in workers.registered(connection) if row["host"] == socket.gethostname()}
+        rescued = []
+        for worker in sorted(registered & liveness.locked(self._data_dir) - {self._own()}):
+            with liveness.dead(self._data_dir, worker) as is_dead:
+                if is_dead:
+                    rescued += self._rescue(worker, "its process ended")
         return rescued
 
     def _end_unknown(self) -> None:
@@ -82,32 +95,3 @@ class Reaper:
         rescued = self._database.write(lambda connection: claims.rescue(connection, worker, how))
         _log.warning("worker lost", worker=worker, how=how, runs=len(rescued))
         return rescued
-
-    def _is_dead(self, worker: str) -> bool:
-        """Whether the worker's lock file is free: the kernel frees it with the process, whatever became of its pid."""
-        path = lock_path(self._data_dir, worker)
-        if not path.exists():
-            return False  # another data dir on this host: its lease tells
-        lock = FileLock(path)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        lock.release()
-        path.unlink(missing_ok=True)
-        return True
-
-
-def hold(data_dir: Path, worker: str) -> FileLock:
-    """Take the worker's lock file for as long as this process lives."""
-    path = lock_path(data_dir, worker)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    lock.acquire(blocking=False)
-    return lock
-
-
-def let_go(data_dir: Path, worker: str, lock: FileLock) -> None:
-    """Give the lock file up at an orderly end."""
-    lock.release()
-    lock_path(data_dir, worker).unlink(missing_ok=True)

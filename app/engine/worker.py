@@ -15,7 +15,7 @@ from uuid_utils import uuid7
 
 from app import clock
 from app.definitions.catalogue import Catalogue
-from app.engine import plan, reaper
+from app.engine import liveness, plan
 from app.engine.children import ChildPool
 from app.engine.lease import Lease
 from app.engine.logs import RunLog
@@ -66,7 +66,7 @@ class Worker:
 
     def start(self, version: str) -> None:
         """Register, hold the lock file, begin to beat. Nothing is claimed before the catalogue is known."""
-        self._lock_file = reaper.hold(self._settings.data_dir, self.id)
+        self._lock_file = liveness.hold(self._settings.data_dir, self.id)
         self._database.write(
             lambda connection: workers.register(
                 connection,
@@ -103,7 +103,7 @@ class Worker:
         self._drain(_HAND_BACK_SECONDS)
         self.lease.stop()
         self._database.write(lambda connection: workers.deregister(connection, self.id))
-        reaper.let_go(self._settings.data_dir, self.id, self._lock_file)
+        liveness.let_go(self._settings.data_dir, self.id, self._lock_file)
 
     def hurry(self) -> None:
         """Wait for no run any more: hand them all back at once."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, or_, select, update
 from sqlalchemy import text as sql
 
 from app import clock
@@ -35,8 +35,10 @@ _WITH_ROOM = (
 
 
 def _due(job: Any) -> tuple[ColumnElement[bool], ...]:
+    # What is due from its acceptance on stays due when the wall clock is set back.
+    due = or_(runs.c.due_at <= bindparam("now", type_=Instant), runs.c.due_at <= runs.c.queued_at)
     # The status as a literal: with a parameter SQLite could not use the index of queued runs.
-    return (runs.c.job == job, runs.c.status == sql("'queued'"), runs.c.due_at <= bindparam("now", type_=Instant))
+    return (runs.c.job == job, runs.c.status == sql("'queued'"), due)
 
 
 _FIRST_RANK = select(runs.c.rank_at).where(*_due(_WITH_ROOM.c.job)).order_by(runs.c.rank_at).limit(1).scalar_subquery()
@@ -183,7 +185,7 @@ def rescue(connection: Connection, worker: str, ended: str) -> list[str]:
         fence = Fence(row.id, worker, row.attempt)
         run = guard(connection, fence)
         interrupt(connection, fence, Reason.lease_lost)
-        release(connection, fence, run, clock.now(), crashed=True)
+        release(connection, fence, run, run["queued_at"], crashed=True)
         rescued.append(row.id)
     if rescued:
         transitions.add(connection, [{"subject": "worker", "name": worker, "to_status": "lost", "reason": Reason.lease_lost}])

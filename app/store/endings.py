@@ -37,7 +37,7 @@ def settle(
         claims.finish(connection, fence, run, RunStatus.cancelled, Reason.cancelled)
         return RunStatus.cancelled
     if waiting:
-        due = min((step["due_at"] for step in waiting if step["due_at"]), default=clock.now())
+        due = min((step["due_at"] for step in waiting if step["due_at"]), default=run["queued_at"])
         return claims.release(connection, fence, run, due)
     failed = [step for step in found if step["status"] == StepStatus.failed]
     if not failed:
@@ -75,11 +75,11 @@ def lose(connection: Connection, fence: Fence, reason: Reason, error: dict[str, 
     """The run's process went unasked: one lost child; the third ends the run. Raises LeaseLost."""
     run = guard(connection, fence)
     claims.interrupt(connection, fence, reason, error)
-    return claims.release(connection, fence, run, clock.now(), crashed=True)
+    return claims.release(connection, fence, run, run["queued_at"], crashed=True)
 
 
 def hand_back(connection: Connection, fence: Fence, due_at: datetime | None = None) -> RunStatus:
     """The run goes back to the queue as it is, at nobody's cost: its worker stops, or has no process. Raises LeaseLost."""
     run = guard(connection, fence)
     claims.interrupt(connection, fence, Reason.interrupted)
-    return claims.release(connection, fence, run, due_at or clock.now())
+    return claims.release(connection, fence, run, due_at or run["queued_at"])

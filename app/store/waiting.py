@@ -25,7 +25,7 @@ def reason(connection: Connection, run: Mapping[Any, Any]) -> str | None:
 
 
 def _due(run: Mapping[Any, Any]) -> str | None:
-    return f"its due time, {clock.iso(run['due_at'])}" if run["due_at"] > clock.now() else None
+    return f"its due time, {clock.iso(run['due_at'])}" if run["due_at"] > max(clock.now(), run["queued_at"]) else None
 
 
 def _paused(connection: Connection, job: str) -> str | None:

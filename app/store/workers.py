@@ -1,6 +1,6 @@
 """Worker processes: each is a row with a lease, new at every start."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -56,12 +56,6 @@ def registered(connection: Connection) -> list[dict[str, Any]]:
     held = select(func.count()).where(runs.c.worker == workers.c.id, runs.c.status == RunStatus.running).scalar_subquery()
     query = select(workers, held.label("running")).where(workers.c.stopped_at.is_(None)).order_by(workers.c.started_at)
     return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def expired(connection: Connection, now: datetime) -> list[str]:
-    """Workers whose lease ran out."""
-    query = select(workers.c.id).where(workers.c.stopped_at.is_(None), workers.c.lease_expires_at < now)
-    return list(connection.execute(query).scalars())
 
 
 def any_alive(connection: Connection) -> bool:

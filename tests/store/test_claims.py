@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -108,6 +109,23 @@ def test_a_future_due_time_is_waited_for(database: Database, job: str) -> None:
     assert claim(database) is None
     with database.read() as connection:
         assert claims.next_due(connection, clock.now()) == due
+
+
+def test_a_clock_that_is_set_back_holds_up_no_run_that_was_due(
+    database: Database, job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue(database)
+    enqueue(database, due_at=clock.now() + timedelta(seconds=1))
+    back = tmp_path / "clock"
+    back.write_text(str(-30 * 86400))
+    monkeypatch.setenv("OPENBELL_CLOCK_FILE", str(back))
+    fence = claim(database)
+    assert fence is not None
+    database.write(lambda connection: endings.hand_back(connection, fence))
+    again = claim(database)
+    assert again is not None
+    assert settle(database, again, began("a"), succeeded("a"), began("b"), succeeded("b")) == "succeeded"
+    assert claim(database) is None
 
 
 def test_only_a_worker_that_has_the_ops_claims(database: Database, job: str) -> None:
