@@ -208,6 +208,25 @@ def decode(data: bytes) -> Any:
     return json.loads(data.decode("utf-8", "surrogatepass"))
 
 
+_KINDS: dict[str, Any] = {
+    "step_began": StepBegan, "step_succeeded": StepSucceeded, "step_failed": StepFailed, "step_skipped": StepSkipped,
+    "log": LogLine, "ask": Ask, "run_ended": RunEnded, "ready": Ready,
+}  # fmt: skip
+_HAS: dict[str, set[str]] = {name: set(kind.__required_keys__) for name, kind in _KINDS.items()}
+_HAS |= {"catalogue": {"catalogue"}, "answer": {"id"}, "revealed": {"snapshot"}}
+
+
+def events_in(message: Any) -> list[Any]:
+    """The events of one message from a child. Raises ValueError for what is none, or lacks what an event of its type has."""
+    if not isinstance(message, list):
+        raise ValueError("a child tells lists of events")
+    for event in message:
+        has = _HAS.get(str(event.get("type"))) if isinstance(event, dict) else None
+        if has is None or not has <= event.keys():
+            raise ValueError("this is no event")
+    return message
+
+
 def describe_events(events: Sequence[Event]) -> str:
     """A short text of a batch, for the service's own log."""
     return ", ".join(f"{event['type']}:{event.get('node', '')}" for event in events)

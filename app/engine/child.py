@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from app.definitions.framing import STATUS
 from app.definitions.messages import Event
-from app.engine.exits import NEVER_FORKED, STUCK, TAKEN_ALONG, ExitFacts, exit_facts
+from app.engine.exits import GARBLED, NEVER_FORKED, STUCK, TAKEN_ALONG, ExitFacts, exit_facts
 from app.engine.footprint import proportional_bytes
 from app.engine.forkserver import ForkServer
 from app.engine.pipes import Pipes, read
@@ -146,9 +146,12 @@ class Child:
                 self._pipes.close()
                 os.close(self._status)
 
-    def memory(self) -> int:
-        """Bytes that the process and all that it started hold: private ones, and their share of shared ones."""
-        return proportional_bytes(self.pid)
+    def memory(self, limit: int = 0) -> int:
+        """Bytes that the process and all that it started hold: private ones, and their share of shared ones.
+
+        Up to `limit` it may be less exact, and then more.
+        """
+        return proportional_bytes(self.pid, limit)
 
     def _wait(self, seconds: float, wake: int | None) -> set[int]:
         if self.exit is not None:
@@ -180,7 +183,10 @@ class Child:
 
     def _events(self) -> list[Event]:
         events = self._pipes.events()
-        if events is None and self.exit is None:
+        if self._pipes.damaged and self.exit is None:
+            self.kill()
+            self.exit = GARBLED
+        elif events is None and self.exit is None:
             # It closed its stream and lives: nobody would hear of it again.
             self.kill()
         self.clean = self.clean and all(event["type"] != "run_ended" or event["clean"] for event in events or [])

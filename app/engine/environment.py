@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from app.definitions import mark
 from app.settings import PREFIX, Settings
 
 _NAMES = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
@@ -17,7 +18,8 @@ _PATHS = ("data_dir", "files_path", "clock_file")
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of the forkserver and its children. It guards against mistakes, not against malice."""
     passed = {name: value for name, value in os.environ.items() if name in _NAMES or name.startswith(_PREFIXES)}
-    return passed | _settings(settings)
+    # Room for the mark that a run process writes there.
+    return passed | _settings(settings) | {mark.NAME: " " * mark.WIDTH}
 
 
 def _settings(settings: Settings) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A run's limits: its time, its steps' times, its memory, and a wish that it stop; and how its process is then ended."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from app.store.database import Connection
 from app.store.status import Reason
 
 How = Literal["ask", "terminate", "kill"]
+MEMORY_SECONDS = 0.2
+"""How often a run with a memory limit is weighed: what allocates without end takes a gigabyte in less than a second."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Stopped:
     attempts: dict[str, int] = field(default_factory=dict)
     for_good: bool = False
     """The whole run's limit: no step's retry is due."""
+    peak_bytes: int | None = None
 
     def record(self, connection: Connection, plan: Plan) -> None:
         """Fail the steps that were over their limit; interrupt what ran beside them."""
@@ -53,7 +57,7 @@ class Stopped:
             "at": clock.iso(clock.now()),
             "reason": "oom" if self.reason is Reason.oom else "timeout",
             "error": error,
-            "metrics": {},
+            "metrics": {} if self.peak_bytes is None else {"memory_usage": self.peak_bytes},
             "retry_at": clock.iso(due) if due else None,
         }
 
@@ -68,6 +72,7 @@ class Limits:
         self._running: dict[str, tuple[float, int]] = {}
         self._terminate_at: float | None = None
         self._kill_at: float | None = None
+        self._weigh_at = math.inf if plan.memory_limit_bytes is None else 0.0
         self.stopped: Stopped | None = None
 
     def note(self, event: Any) -> None:
@@ -86,6 +91,7 @@ class Limits:
             instants = [at for at in (self._terminate_at, self._kill_at) if at is not None]
         else:
             instants = [begun + self._plan.step_timeouts[node] for node, begun in self._begun_with_limit()]
+            instants.append(self._weigh_at)
             if self._plan.timeout_seconds is not None:
                 instants.append(self._began + self._plan.timeout_seconds)
         return max(0.0, min(instants, default=now + 3600) - now)
@@ -94,16 +100,17 @@ class Limits:
         return [(node, begun) for node, (begun, _) in self._running.items() if node in self._plan.step_timeouts]
 
     def due(self, child: Child, cancel_requested: Callable[[], bool] | None) -> Stop | None:
-        """What is to be done with the process now, if anything. Without `cancel_requested` only its times are looked at."""
+        """What is to be done with the process now, if anything. Without `cancel_requested` only its limits are looked at."""
         now = time.monotonic()
         if self.stopped is not None:
             return self._next(now, self.stopped)
-        stopped = self._late(now)
-        if stopped is None and cancel_requested is not None:
-            stopped = self._fat(child)
-        if stopped is not None:
-            self.stopped, self._kill_at = stopped, now + self._grace
-            return Stop("terminate", f"{stopped.sentence} SIGTERM to the process.")
+        if (fat := self._fat(child, now)) is not None:
+            # No grace: in that time it could take all the memory there is.
+            self.stopped = fat
+            return Stop("kill", f"{fat.sentence} SIGKILL to the process.")
+        if (late := self._late(now)) is not None:
+            self.stopped, self._kill_at = late, now + self._grace
+            return Stop("terminate", f"{late.sentence} SIGTERM to the process.")
         if cancel_requested is not None and cancel_requested():
             self.stopped = Stopped(Reason.cancelled, "The run was asked to stop.")
             self._terminate_at, self._kill_at = now + self._grace / 2, now + self._grace
@@ -140,11 +147,19 @@ class Limits:
             return stopped
         return None
 
-    def _fat(self, child: Child) -> Stopped | None:
-        if (most := self._plan.memory_limit_bytes) is not None and (used := child.memory()) > most:
-            sentence = f"The run's processes held {used / 2**20:.0f} MiB; its limit is {most / 2**20:.0f} MiB."
-            return self._stopped(Reason.oom, sentence, list(self._running))
-        return None
+    def _fat(self, child: Child, now: float) -> Stopped | None:
+        most = self._plan.memory_limit_bytes
+        if most is None or now < self._weigh_at:
+            return None
+        self._weigh_at = now + MEMORY_SECONDS
+        if (used := child.memory(most)) <= most:
+            return None
+        sentence = f"The run's processes held {used / 2**20:.0f} MiB; its limit is {most / 2**20:.0f} MiB."
+        stopped = self._stopped(Reason.oom, sentence, list(self._running))
+        stopped.peak_bytes = used
+        # Between two steps it is none of theirs, and no step's retry would help.
+        stopped.for_good = not stopped.nodes
+        return stopped
 
     def _stopped(self, reason: Reason, sentence: str, nodes: list[str]) -> Stopped:
         return Stopped(reason, sentence, nodes, {node: self._running[node][1] for node in nodes})

@@ -51,7 +51,8 @@ class RunLog:
 
     def output(self, lines: list[str]) -> None:
         """What the run's process printed."""
-        self.append([_line("output", line) for line in lines])
+        if not self.cut:
+            self.append([_line("output", line) for line in lines])
 
     def close(self) -> None:
         """No more lines."""

@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 from app.definitions.framing import Unframer, frame
-from app.definitions.messages import Event, decode, encode
+from app.definitions.messages import Event, decode, encode, events_in
 from app.engine.lines import Lines
 
 _CHUNK = 256 * 1024
@@ -15,7 +15,7 @@ _CHUNKS = 16
 
 
 class Pipes:
-    """The worker's ends. Nothing here waits."""
+    """The worker's ends. Nothing here waits. A stream is `damaged` once: what came before that is still told."""
 
     def __init__(self, stream: socket.socket, bell: int, output: int) -> None:
         self.stream = stream
@@ -24,6 +24,8 @@ class Pipes:
         self._outgoing = bytearray()
         self._unframer = Unframer()
         self._before_binary: Any = None
+        self.damaged = False
+        """Whether something came over the stream that is no message: an op found the descriptor and wrote into it."""
         self._lines = Lines()
         for descriptor in (stream.fileno(), output):
             os.set_blocking(descriptor, False)
@@ -51,13 +53,24 @@ class Pipes:
         if data == b"":
             return None
         events: list[Any] = []
-        for payload, binary in self._unframer.feed(data or b""):
-            if binary:
-                events.append({**self._before_binary, "data": payload})
-                continue
-            events += decode(payload)
-            if events[-1].get("arrow"):
-                self._before_binary = events.pop()
+        if self.damaged:
+            return events
+        try:
+            for payload, binary in self._unframer.feed(data or b""):
+                events += self._told(payload, binary)
+        except ValueError:
+            self.damaged = True
+        return events
+
+    def _told(self, payload: bytes, binary: bool) -> list[Any]:
+        if binary:
+            if self._before_binary is None:
+                raise ValueError("a binary message belongs to the event before it")
+            before, self._before_binary = self._before_binary, None
+            return [{**before, "data": payload}]
+        events = events_in(decode(payload))
+        if events and events[-1].get("arrow"):
+            self._before_binary = events.pop()
         return events
 
     def lines(self) -> list[str] | None:

@@ -11,6 +11,7 @@ import structlog
 
 from app import clock
 from app.definitions.messages import Event
+from app.engine import leftovers
 from app.engine.answers import Answers
 from app.engine.bell import Bell
 from app.engine.children import Child, ChildLost, ChildPool, ExitFacts, Received
@@ -204,6 +205,7 @@ class Supervisor:
         if self._handing_back:
             self._child.kill()
             self._drain(self._child)
+            leftovers.end_attempts([self.fence])
             self._finish(lambda connection: endings.hand_back(connection, self._plan.fence))
             return
         now = time.monotonic()
@@ -228,6 +230,8 @@ class Supervisor:
         """The process is gone: because we ended it, or unasked."""
         if self._ended:
             return
+        # What got away from its group must not live when the next attempt begins.
+        leftovers.end_attempts([self.fence])
         self._limits.forget_ended()
         fence, stopped = self._plan.fence, self._limits.stopped
         if stopped is None:

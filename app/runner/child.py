@@ -6,9 +6,11 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import TextIO
 
-from app.runner import catalogue, logs, memory, queries
+from app.definitions import mark
+from app.runner import catalogue, logs, marking, memory, queries, standing
 from app.runner.channel import Channel, Work
 from app.runner.emitter import Emitter
 from app.runner.logs import Journal
@@ -28,6 +30,7 @@ def main(stream: int, bell: int, output: int, forkserver: int, settings: Setting
     logs.install(journal, settings.log_level)
     _reseed()
     memory.mark_start()
+    standing.remember()
     journal.emitter.emit({"type": "ready", "pid": os.getpid()})
     journal.emitter.flush()
     while (work := channel.inbox.get()).message["type"] != "end":
@@ -41,7 +44,9 @@ def _serve(work: Work, journal: Journal, settings: Settings) -> None:
     message = work.message
     match message["type"]:
         case "run":
+            marking.bear(mark.of(message["run"]["id"], message["run"]["attempt"]))
             ended = Loop(Run(message["run"], journal, settings, work.cancelled)).run()
+            marking.bear("")
             # Before the end of the run is told, or its last line could reach the next run's log.
             _flush_output()
             journal.emitter.emit(ended)
@@ -61,8 +66,15 @@ def _stand_alone(forkserver: int) -> None:
         os.setpgid(0, 0)
     end_with_parent(forkserver)
     adopt()
+    _give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _give_way() -> None:
+    # Where memory runs out the kernel ends one of these, which begins again, and not the service or the database.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _redirect(output: int) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app import clock
 from app.definitions.messages import RunEnded
-from app.runner import leftovers, memory
+from app.runner import leftovers, memory, standing
 from app.runner.graph import Node, Obstacle
 from app.runner.run import Run
 from app.runner.step import attempt
@@ -39,10 +39,17 @@ class Loop:
                     type="run_ended",
                     due_at=self._due_at(),
                     memory_bytes=memory.grown_bytes(),
-                    clean=not leftovers.left(),
+                    clean=self._is_clean(),
                 )
             self._run.emitter.flush()
             self._await_one()
+
+    def _is_clean(self) -> bool:
+        """Whether the next run would meet nothing of this one here."""
+        if changed := standing.restore():
+            sentence = f"An op changed what cannot be put back: {', '.join(changed)}. This process is not used again."
+            self._run.journal.write("warning", sentence, {})
+        return not changed and not leftovers.left()
 
     def _begin(self) -> None:
         self._wake_delayed()
