@@ -125,6 +125,18 @@ class Unavailable(OpenbellError):
     code = "unavailable"
 
 
+class DiskFull(Unavailable):
+    """There is no room on the disk."""
+
+    code = "disk_full"
+
+
+class Damaged(Unavailable):
+    """The database is damaged."""
+
+    code = "damaged"
+
+
 class NoWorker(Unavailable):
     """No worker is alive, so nothing would execute the run."""
 

@@ -3,15 +3,17 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, text
+from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.errors import Unavailable
+from app.errors import Damaged, DiskFull, Unavailable
 from app.store import sqlite
+from app.store.ballast import Ballast
 from app.store.changes import Changes
 from app.store.lane import WriterLane
 
@@ -37,7 +39,10 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.changes = Changes()
+        if self.is_sqlite and self.url.database:
+            sqlite.create_private(Path(self.url.database))
         self.engine = sqlite.engine(url, READERS) if self.is_sqlite else _postgresql(url)
+        self.ballast: Ballast | None = None
         self.commits = 0
         self._process = secrets.token_hex(8)
         self._notice = {"channel": CHANNEL, "process": self._process}
@@ -56,10 +61,20 @@ class Database:
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run the work in a transaction and answer its result after the commit.
 
-        The work may run more than once (PostgreSQL, after a conflict with another), so it must do nothing but SQL.
+        The work may run more than once (after a conflict with another, or on a disk that was full), so it must do nothing
+        but SQL.
         """
         with _answering():
-            return self._lane.write(work) if self._lane is not None else self._tried(work)
+            if self._lane is None:
+                return self._tried(work)
+            try:
+                answer: T = self._lane.write(work)
+            except DBAPIError as error:
+                # SQLite needs room even to delete. What is already under way is worth the room that was kept for it.
+                if self.ballast is None or not sqlite.is_full(error.orig) or not self.ballast.release():
+                    raise
+                answer = self._lane.write(work)
+            return answer
 
     def _tried(self, work: Callable[[Connection], T]) -> T:
         for left in reversed(range(_TRIES)):
@@ -77,6 +92,10 @@ class Database:
     def is_own(self, payload: str) -> bool:
         """Whether a notification came from this process, which has been told already."""
         return payload == self._process
+
+    def writer(self) -> dict[str, Any] | None:
+        """How the writer lane of this process does; None on PostgreSQL, which has none."""
+        return self._lane.facts() if self._lane is not None else None
 
     def close(self) -> None:
         """Finish the accepted writes and let go of every connection."""
@@ -103,11 +122,20 @@ def _answering() -> Iterator[None]:
     except PoolTimeout as error:
         raise Unavailable("The database has no free connection.", hint="Try again in a moment.") from error
     except DBAPIError as error:
+        if sqlite.is_damaged(error.orig):
+            raise Damaged(f"The database is damaged: {_said(error)}.", hint=sqlite.WHEN_DAMAGED) from error
+        if sqlite.is_full(error.orig) or getattr(error.orig, "sqlstate", "") == _DISK_FULL:
+            raise DiskFull(hint="Make room on the database's disk. What was accepted is kept, and goes on then.") from error
         if not error.connection_invalidated and not _is_passing(error):
             raise
-        raise Unavailable("The database does not answer.", hint=str(error.orig).strip().splitlines()[0]) from error
+        raise Unavailable("The database does not answer.", hint=_said(error)) from error
 
 
+def _said(error: DBAPIError) -> str:
+    return next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__)
+
+
+_DISK_FULL = "53100"
 _LOCK_NOT_AVAILABLE = ("55P03",)
 _PASSING_CLASSES = ("08", "53", "57")
 """PostgreSQL's SQLSTATE classes: connection exception, insufficient resources, operator intervention."""
@@ -128,14 +156,7 @@ def touch(connection: Connection, *topics: str) -> None:
 
 
 def _postgresql(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(
-        parsed,
-        pool_size=READERS,
-        max_overflow=4,
-        pool_pre_ping=True,
-        pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=10000"},
-    )
+    # Who uses SQLite does not hold psycopg in memory.
+    from app.store import postgresql
+
+    return postgresql.engine(url, READERS)

@@ -1,6 +1,8 @@
 """How SQLite is opened: its newest library, WAL, every commit on disk, explicit transactions."""
 
+import os
 import time
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +21,8 @@ _PRAGMAS = (
     "temp_store=MEMORY",
 )
 READ_ONLY = "read_only"
+WHEN_DAMAGED = "Run `openbell db verify` to see what is wrong, `openbell db restore` to go back to a backup."
+_SHRINK_BYTES = 16 * 2**20
 
 
 def module() -> ModuleType:
@@ -31,6 +35,37 @@ def module() -> ModuleType:
         import sqlite3
 
         return sqlite3
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether SQLite found no room."""
+    return isinstance(error, module().OperationalError) and "is full" in str(error)
+
+
+def is_damaged(error: BaseException | None) -> bool:
+    """Whether SQLite found that the file is not, or no longer, a database."""
+    return isinstance(error, module().DatabaseError) and any(
+        part in str(error) for part in ("malformed", "not a database", "file is encrypted")
+    )
+
+
+def shrink(connection: Any, path: Path) -> None:
+    """Write a long write-ahead log back and cut it, unless a reader still needs it: it grew while one did."""
+    wal = path.with_name(f"{path.name}-wal")
+    if not wal.exists() or wal.stat().st_size < _SHRINK_BYTES:
+        return
+    # Nobody waits for a reader here: the next time will do.
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+
+
+def create_private(path: Path) -> None:
+    """Make the database file, if there is none, for its owner's eyes only; SQLite gives what stands beside it the same mode."""
+    if path.parent.is_dir() and not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def engine(url: str, readers: int) -> Engine:
