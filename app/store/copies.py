@@ -43,10 +43,15 @@ def _hint(error: BaseException) -> str:
 
 
 def before_migration(source: Path, schema: str) -> Path:
-    """Copy a database aside before it gets that schema, and forget all such copies but the newest two."""
+    """Copy a database aside before it gets that schema, and forget all such copies but the newest two.
+
+    The caller keeps others from migrating it meanwhile.
+    """
     folder = private_folder(source.parent / FOLDER)
     stamp = clock.now().strftime("%Y%m%dT%H%M%S%f")
     target = folder / f"{_BEFORE}{schema}-{stamp}.db"
+    for interrupted in folder.glob(f".{_BEFORE}*"):
+        interrupted.unlink(missing_ok=True)
     copy(source, target)
     for old in sorted(folder.glob(f"{_BEFORE}*.db"), key=lambda path: path.stem.rsplit("-", 1)[1])[:-_KEPT]:
         old.unlink(missing_ok=True)
