@@ -35,6 +35,7 @@ class Engine:
         self._is_worker = "worker" in settings.roles
         self._stopping = threading.Event()
         self._replacing = threading.Lock()
+        self._served: tuple[Catalogue, str] | None = None
         self.catalogue: Catalogue | None = None
         self.worker: Worker | None = None
 
@@ -89,8 +90,10 @@ class Engine:
             # What was already there can still be run; a start must not hang on what it brings along.
             _log.exception("what the op modules bring along was not planted")
         self._reveal()
-        if self.worker is not None:
-            self.worker.serve(found, digest)
+        with self._replacing:
+            self._served = found, digest
+            if self.worker is not None:
+                self.worker.serve(found, digest)
 
     def _reveal(self) -> None:
         """A child that was killed after its snapshot was committed left the readers' link behind."""
@@ -106,13 +109,19 @@ class Engine:
     def _replace_worker(self, lost: Worker) -> None:
         """A worker that lost its lease is never trusted again: another begins, under a new id."""
         with self._replacing:
-            while not self._stopping.is_set() and self.worker is lost and self.catalogue is not None:
+            while not self._stopping.is_set() and self.worker is lost:
                 try:
-                    worker = self._new_worker()
-                    worker.serve(self.catalogue, catalogue.digest(self.catalogue))
-                    self.worker = worker
+                    self.worker = self._new_worker()
                 except Exception as error:
                     _log.warning("no new worker yet", error=str(error))
+                    self._stopping.wait(1)
+            # One that is lost before the catalogue is known is replaced as well; what is learned then is told to the new one.
+            while not self._stopping.is_set() and self.worker is not None and self._served is not None:
+                try:
+                    self.worker.serve(*self._served)
+                    break
+                except Exception as error:
+                    _log.warning("the new worker does not claim yet", error=str(error))
                     self._stopping.wait(1)
 
     def hurry(self) -> None:

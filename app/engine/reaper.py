@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from app import clock
-from app.engine import liveness
+from app.engine import leftovers, liveness
 from app.store import catalogue, claims, workers
 from app.store.database import Database
 
@@ -92,6 +92,11 @@ class Reaper:
             _log.error("run ended: nobody has its op", run=run)
 
     def _rescue(self, worker: str, how: str) -> list[str]:
+        """Declare it dead, so that it claims nothing more; end what of it lives on this host; then give its runs back."""
+        self._database.write(lambda connection: workers.declare_dead(connection, worker, how))
+        with self._database.read() as connection:
+            held = claims.held_by(connection, worker)
+        leftovers.end_attempts(held)
         rescued = self._database.write(lambda connection: claims.rescue(connection, worker, how))
         _log.warning("worker lost", worker=worker, how=how, runs=len(rescued))
         return rescued

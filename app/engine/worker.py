@@ -15,7 +15,7 @@ from uuid_utils import uuid7
 
 from app import clock
 from app.definitions.catalogue import Catalogue
-from app.engine import liveness, plan
+from app.engine import leftovers, liveness, plan
 from app.engine.children import ChildPool
 from app.engine.lease import Lease
 from app.engine.logs import RunLog
@@ -61,6 +61,8 @@ class Worker:
         self._stopping = threading.Event()
         self._hurried = False
         self._looked = 0.0
+        self._strays: set[Fence] = set()
+        self._crowded = False
         self.lease = Lease(database, self.id, settings, self._lose_everything)
         self._thread = threading.Thread(target=self._dispatching, name="dispatcher", daemon=True)
 
@@ -143,6 +145,7 @@ class Worker:
         plans = self._database.write(lambda connection: self._claim(connection, free))
         for planned in plans:
             self._execute(planned)
+        self._crowded = len(plans) == free
         return _LOOK_AGAIN_SECONDS if plans else self._sleep()
 
     def _claim(self, connection: Connection, free: int) -> list[Plan]:
@@ -163,32 +166,52 @@ class Worker:
         seconds = (due - now).total_seconds() if due else self._settings.poll_seconds
         return min(max(seconds, 0.0), self._settings.poll_seconds)
 
-    def _execute(self, planned: Plan) -> None:
-        """Give a claimed run to a slot."""
+    def _following(self, connection: Connection) -> Plan | None:
+        """What the slot that ends a run takes next, in the same commit, while more runs wait than there are slots."""
+        if not self._crowded or self._stopping.is_set():
+            return None
+        plans = self._claim(connection, 1)
+        self._crowded = bool(plans)
+        return plans[0] if plans else None
+
+    def _supervisor(self, planned: Plan) -> Supervisor:
         fence = planned.fence
         log = RunLog(self._settings.data_dir, fence.run_id, fence.attempt)
-        supervisor = Supervisor(self._database, self._children, planned, log, self._settings.grace_seconds)
+        return Supervisor(self._database, self._children, planned, log, self._settings.grace_seconds, self._following)
+
+    def _execute(self, planned: Plan) -> None:
+        """Give a claimed run to a slot."""
+        fence, supervisor = planned.fence, self._supervisor(planned)
         with self._lock:
             self._running[fence] = supervisor
         self._scheduler.add_job(
-            self._supervise, args=(supervisor,), executor=SLOTS, id=f"{fence.run_id}.{fence.attempt}", misfire_grace_time=None
+            self._occupy, args=(supervisor,), executor=SLOTS, id=f"{fence.run_id}.{fence.attempt}", misfire_grace_time=None
         )
 
-    def _supervise(self, supervisor: Supervisor) -> None:
+    def _occupy(self, supervisor: Supervisor) -> None:
+        """One slot: a run, and those that follow it."""
+        while (planned := self._supervise(supervisor)) is not None:
+            following = self._supervisor(planned)
+            with self._lock:
+                del self._running[supervisor.fence]
+                self._running[following.fence] = following
+            supervisor = following
+        with self._lock:
+            full = len(self._running) >= self._settings.slots
+            del self._running[supervisor.fence]
+        # With a slot to spare the dispatcher was woken by the run's end itself.
+        if full or self._stopping.is_set():
+            self._woken.set()
+
+    def _supervise(self, supervisor: Supervisor) -> Plan | None:
         try:
-            supervisor.run()
+            return supervisor.run()
         except Unavailable as error:
             _log.error("the database was away; the run is taken up again later", run=supervisor.fence.run_id, error=str(error))
         except Exception:
             _log.exception("supervising failed; the run is given back", run=supervisor.fence.run_id)
             self._give_back(supervisor.fence)
-        finally:
-            with self._lock:
-                full = len(self._running) >= self._settings.slots
-                del self._running[supervisor.fence]
-            # With a slot to spare the dispatcher was woken by the run's end itself.
-            if full or self._stopping.is_set():
-                self._woken.set()
+        return None
 
     def _give_back(self, fence: Fence) -> None:
         """A fault of ours counts as a lost child, so that it cannot loop for ever."""
@@ -201,12 +224,13 @@ class Worker:
     def _hand_back_strays(self) -> None:
         """Runs that are ours by the database and that nobody here supervises: a write or its answer was lost on the way.
 
-        Only the dispatcher claims, and only it comes here: whatever it claimed before is supervised by now.
+        One that was so at the last look already: a slot may have claimed one and be about to supervise it.
         """
         with self._database.read() as connection:
-            held = claims.held_by(connection, self.id)
+            held = set(claims.held_by(connection, self.id))
         with self._lock:
-            strays = [fence for fence in held if fence not in self._running]
+            found = held - self._running.keys()
+        strays, self._strays = found & self._strays, found
         for fence in strays:
             _log.warning("a run without a supervisor is handed back", run=fence.run_id, attempt=fence.attempt)
             with contextlib.suppress(LeaseLost):
@@ -216,7 +240,9 @@ class Worker:
         """The lease is gone: end every run process before another worker begins their runs again."""
         self._stopping.set()
         self._woken.set()
-        for supervisor in self._supervisors():
+        supervisors = self._supervisors()
+        for supervisor in supervisors:
             supervisor.kill()
+        leftovers.end_attempts(supervisor.fence for supervisor in supervisors)
         self._drain(self._settings.lease_seconds)
         self._lost(self)

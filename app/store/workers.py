@@ -51,6 +51,12 @@ def deregister(connection: Connection, worker: str) -> None:
     transitions.add(connection, [{"subject": "worker", "name": worker, "to_status": "stopped"}])
 
 
+def declare_dead(connection: Connection, worker: str, ended: str) -> None:
+    """The worker claims and renews nothing any more; what it holds is still to be rescued. Idempotent."""
+    gone = update(workers).where(workers.c.id == worker, workers.c.stopped_at.is_(None))
+    connection.execute(gone.values(stopped_at=clock.now(), ended=ended))
+
+
 def registered(connection: Connection) -> list[dict[str, Any]]:
     """Workers that neither stopped nor were declared dead, with the runs they hold."""
     held = select(func.count()).where(runs.c.worker == workers.c.id, runs.c.status == RunStatus.running).scalar_subquery()
