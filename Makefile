@@ -10,9 +10,12 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 SUITABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 # Without byte code a start takes two to three times as long, and some environments tell Python to leave none.
 COMPILE := $(PYTHON) -m compileall -q -j 0
+SEED := 1
+KILLS := 1000
+DATABASE := sqlite
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet
 
-.PHONY: help run test test-fast check fmt migrate lock clean
+.PHONY: help run test test-fast soak check fmt migrate lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +29,9 @@ test: $(INSTALLED) ## Run all tests
 
 test-fast: $(INSTALLED) ## Run the tests that take no more than a second or two each
 	$(PYTHON) -m pytest -n 2 -m 'not slow'
+
+soak: $(INSTALLED) ## Kill real services while clients ask, and judge the history: make soak SEED=1 KILLS=1000 DATABASE=postgresql
+	$(PYTHON) -m tests.faults.soak --seed $(SEED) --kills $(KILLS) --database $(DATABASE)
 
 check: $(INSTALLED) ## Lint, check the format, the types and the direction of imports
 	$(BIN)/ruff check

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,13 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a running server's maintenance database; one server for each test process."""
+    with running_server() as url:
+        yield url
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """A server while the block lasts: the URL of its maintenance database."""
     # Not under pytest's own temporary folder: as root the server runs as another user, who may not enter that.
     folder = Path(tempfile.mkdtemp(prefix="openbell-pg-"))
     # Two test processes would race for the creation of that user.
@@ -28,9 +36,11 @@ def postgres_server() -> Iterator[str]:
         # No test pulls the plug of the machine, and every CREATE DATABASE waits for the disk otherwise.
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
-    yield url
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield url
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

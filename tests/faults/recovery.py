@@ -1,0 +1,24 @@
+"""How long what was killed kept a run from going on."""
+
+from collections import defaultdict
+
+from tests.faults.seen import Seen
+
+
+def recoveries(seen: Seen) -> list[float]:
+    """Seconds from each kill that interrupted a run to the moment when that run was queued again or had ended."""
+    worker_process = {worker["id"]: worker["pid"] for worker in seen.rows["worker"]}
+    executed_by: dict[str, set[int]] = defaultdict(set)
+    for execution in seen.executions.values():
+        executed_by[execution.run].add(execution.pid)
+    found = []
+    for move in seen.rows["transition"]:
+        if move["from_status"] == "running" and move["reason"] in ("interrupted", "crash_loop"):
+            worker, children = worker_process.get(move["worker"]), executed_by[move["name"]]
+            # A child's end interrupts its own run; that of a worker or its forkserver every run of that worker.
+            hit = [
+                kill for kill in seen.kills if (kill["pid"] in children if kill["kind"] == "child" else kill["service"] == worker)
+            ]
+            before = [kill["at"] for kill in hit if kill["at"] <= move["moved_at"]]
+            found += [move["moved_at"] - max(before)] if before else []
+    return found
