@@ -37,12 +37,22 @@ _log = structlog.get_logger("openbell.supervisor")
 class Supervisor:
     """Executes one attempt of a run. It alone writes to the database for it, always under the fence."""
 
-    def __init__(self, database: Database, children: ChildPool, plan: Plan, log: RunLog, grace_seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        children: ChildPool,
+        plan: Plan,
+        log: RunLog,
+        grace_seconds: float,
+        following: Callable[[Connection], Plan | None],
+    ) -> None:
         self._database = database
         self._children = children
         self._plan = plan
         self._log = log
         self._limits = Limits(plan, grace_seconds)
+        self._following = following
+        self._next: Plan | None = None
         self._fenced = threading.Event()
         self._answers = Answers(database, plan.fence, self._write)
         self._events: list[Any] = []
@@ -73,8 +83,11 @@ class Supervisor:
         if self._child is not None:
             self._child.kill()
 
-    def run(self) -> None:
-        """Execute the attempt to its end. Raises nothing: what it cannot write, the next attempt finds out."""
+    def run(self) -> Plan | None:
+        """Execute the attempt to its end; answers what `following` claimed in the transaction of that end.
+
+        Raises nothing: what it cannot write, the next attempt finds out.
+        """
         fence = self._plan.fence
         try:
             with self._database.changes.listening(cancel_topic(fence.run_id), self.wake):
@@ -86,6 +99,7 @@ class Supervisor:
                 self._children.discard(self._child)
             self._bell.close()
             self._log.close()
+        return self._next
 
     def _execute(self) -> None:
         try:
@@ -181,12 +195,12 @@ class Supervisor:
     def _finish(self, work: Callable[[Connection], RunStatus]) -> None:
         fence, facts = self._plan.fence, self._log.facts
 
-        def finish(connection: Connection) -> RunStatus:
+        def finish(connection: Connection) -> tuple[RunStatus, Plan | None]:
             if facts is not None:
                 logs.save(connection, fence.run_id, fence.attempt, facts)
-            return work(connection)
+            return work(connection), self._following(connection)
 
-        status = self._write(finish)
+        status, self._next = self._write(finish)
         self._ended = True
         self._database.changes.notify((log_topic(self._plan.fence.run_id),))
         say = _log.warning if status is RunStatus.failed else _log.info
