@@ -3,6 +3,7 @@
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,8 +106,8 @@ def _counted(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counter.items()))
 
 
-def run(folder: Path, url: str, plan: Plan) -> Outcome:
-    """Do it all, in that folder and on that empty database."""
+def run(folder: Path, url: str, plan: Plan, tell: Callable[[int], None] = lambda _: None) -> Outcome:
+    """Do it all, in that folder and on that empty database; `tell` hears the number of kills after each."""
     history = History(folder / "history.jsonl")
     house = services.build(folder, url, **SETTINGS)
     database = Database(url)
@@ -120,7 +121,7 @@ def run(folder: Path, url: str, plan: Plan) -> Outcome:
             Client(f"client{n}", f"{plan.seed}/{n}", addresses, house.key, history, plan.seconds) for n in range(plan.clients)
         ]
         killer = Killer(house, history, f"{plan.seed}/killer", plan.mean_pause)
-        killing = _kill(killer, clients, plan.kills)
+        killing = _kill(killer, clients, plan.kills, tell)
         _settle(house, database, clients)
         exits = house.stop()
         view = _view(house, database, history)
@@ -141,7 +142,7 @@ def _register(house: House, history: History) -> None:
                 assert answer.status_code in (200, 201), answer.text
 
 
-def _kill(killer: Killer, clients: list[Client], kills: int) -> float:
+def _kill(killer: Killer, clients: list[Client], kills: int, tell: Callable[[int], None]) -> float:
     """All kills; answers how many seconds they took."""
     began = time.monotonic()
     for client in clients:
@@ -149,6 +150,7 @@ def _kill(killer: Killer, clients: list[Client], kills: int) -> float:
     try:
         while killer.kills.total() < kills:
             killer.kill()
+            tell(killer.kills.total())
         return time.monotonic() - began
     finally:
         for client in clients:
