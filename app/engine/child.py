@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from app.definitions.framing import STATUS
 from app.definitions.messages import Event
-from app.engine.exits import GARBLED, NEVER_FORKED, STUCK, TAKEN_ALONG, ExitFacts, exit_facts
+from app.engine.exits import CLOSED, GARBLED, NEVER_FORKED, STUCK, TAKEN_ALONG, ExitFacts, exit_facts
 from app.engine.footprint import proportional_bytes
 from app.engine.forkserver import ForkServer
 from app.engine.pipes import Pipes, read
@@ -21,6 +21,7 @@ from app.engine.pipes import Pipes, read
 _LOOK_SECONDS = 1.0
 _KILL_SECONDS = 5
 _END_SECONDS = 1
+_EXIT_SECONDS = 1
 
 
 class ChildLost(Exception):
@@ -51,6 +52,7 @@ class Child:
         self._said: list[str] = []
         self._killed = False
         self._closed = False
+        self._hears = True
         self._poll = select.poll()
         os.set_blocking(status, False)
         for descriptor in (bell, output, status):
@@ -183,18 +185,32 @@ class Child:
 
     def _events(self) -> list[Event]:
         events = self._pipes.events()
-        if self._pipes.damaged and self.exit is None:
-            self.kill()
-            self.exit = GARBLED
-        elif events is None and self.exit is None:
+        if self.exit is None and self._pipes.damaged:
+            self._end_for(GARBLED)
+        elif self.exit is None and events is None and not self._ends_by_itself():
             # It closed its stream and lives: nobody would hear of it again.
-            self.kill()
+            self._end_for(CLOSED)
         self.clean = self.clean and all(event["type"] != "run_ended" or event["clean"] for event in events or [])
         return events or []
 
+    def _ends_by_itself(self) -> bool:
+        """Whether the stream's end was the process's end, of which the forkserver tells a moment later."""
+        status = select.poll()
+        status.register(self._status, select.POLLIN)
+        if status.poll(_EXIT_SECONDS * 1000):
+            with self._lock:
+                self._read_status()
+        return self.exit is not None
+
+    def _end_for(self, facts: ExitFacts) -> None:
+        self.kill()
+        self.exit = facts
+
     def _output(self) -> list[str]:
         lines = self._pipes.lines()
-        if lines is None and self.exit is None:
+        if lines is None and self._hears:
+            # Its process closed it and lives: nothing will come, and a wait would end at once for ever.
+            self._hears = False
             self._poll.unregister(self._pipes.output)
         return lines or []
 

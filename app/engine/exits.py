@@ -14,6 +14,7 @@ class ExitFacts(NamedTuple):
 
 TAKEN_ALONG = ExitFacts(None, signal.SIGKILL, "its forkserver ended and took it along")
 NEVER_FORKED = ExitFacts(None, signal.SIGKILL, "it was ended before it was forked")
+CLOSED = ExitFacts(None, signal.SIGKILL, "it was ended because an op closed the stream that its events go over")
 GARBLED = ExitFacts(None, signal.SIGKILL, "it was ended because an op wrote into the stream that its events go over")
 STUCK = ExitFacts(None, signal.SIGKILL, "it did not end on SIGKILL: the kernel holds it")
 

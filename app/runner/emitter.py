@@ -134,7 +134,9 @@ def _worker_or_nothing() -> Iterator[None]:
     """The worker is gone, or an op closed our descriptors: nobody will ever hear of this process again."""
     try:
         yield
-    except OSError:
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.write(2, f"the process ends itself: its worker is gone, or an op closed its descriptors ({error})\n".encode())
         end_group()
 
 
