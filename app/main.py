@@ -1,35 +1,34 @@
 """Builds and wires the service: database, manager, engine, faces; starts and stops them in order."""
 
 import asyncio
-import contextlib
-import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
-from app import clock, journal
+from app import clock, journal, private, web
 from app.api import application
 from app.definitions.catalogue import Catalogue
 from app.engine.engine import Engine
 from app.engine.forkserver import ForkServer
-from app.errors import ConfigurationError, OpenbellError
+from app.errors import ConfigurationError, OpenbellError, Unavailable
 from app.manager import PipelineManager, planting
 from app.manager.acceptance import RunRequest
 from app.settings import Settings
-from app.store import calendars, keys, migrate, runs, sqlite
+from app.store import calendars, keys, migrate, occupancy, runs, sqlite
+from app.store.ballast import Ballast
+from app.store.copies import private_folder
 from app.store.database import Connection, Database
 
 _log = structlog.get_logger("openbell")
@@ -38,34 +37,72 @@ CALENDARS_KEPT = timedelta(days=1)
 """How old planted sessions may be at a start: asking a child for them takes a second."""
 
 
-def create_app(settings: Settings, forkserver: ForkServer) -> FastAPI:
+class Service:
+    """One process of the service without its faces. Made by who serves it, stopped once, from any thread."""
+
+    def __init__(self, settings: Settings, forkserver: ForkServer) -> None:
+        self.settings = settings
+        self.database = open_database(settings)
+        self.database.ballast = self.ballast = Ballast(settings.data_dir, settings.free_bytes)
+        self.manager = PipelineManager(self.database, settings)
+        self.engine = Engine(self.database, settings, version("openbell"), forkserver)
+        self._stopping: Future[None] = Future()
+        self._stop_begun = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to work."""
+        if "api" in self.settings.roles:
+            set_admin_key(self.database, self.settings)
+        self.engine.start(lambda found: _learned(self.manager, self.engine, found))
+        self.manager.queries = self.engine.queries
+
+    def begin_stop(self) -> Future[None]:
+        """Stop the engine in a thread of its own; the answer is the end of that. Asked again, it is the same."""
+        if self._stop_begun.acquire(blocking=False):
+            threading.Thread(target=self._stop, name="stopping").start()
+        return self._stopping
+
+    def _stop(self) -> None:
+        try:
+            self.engine.stop()
+        except BaseException as error:
+            self._stopping.set_exception(error)
+        else:
+            self._stopping.set_result(None)
+
+    def readiness(self) -> dict[str, bool]:
+        """What this process needs for its work, and whether it is there."""
+        return {**self.manager.readiness(), **self.engine.checks()}
+
+
+def create_app(service: Service) -> FastAPI:
     """The service as an ASGI application; its lifespan starts and stops the engine."""
-    database = open_database(settings)
-    manager = PipelineManager(database, settings)
-    engine = Engine(database, settings, version("openbell"), forkserver)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        set_admin_key(database, settings)
-        engine.start(lambda found: _learned(manager, engine, found))
-        manager.queries = engine.queries
+        service.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(engine.stop)
-            database.close()
+            await asyncio.wrap_future(service.begin_stop())
+            service.database.close()
 
-    app = application.build(manager, lifespan=lifespan, readiness=lambda: {**manager.readiness(), **engine.checks()})
-    app.state.hurry = engine.hurry
-    return app
+    return application.build(service.manager, lifespan=lifespan, readiness=service.readiness)
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database at this code's schema: SQLite is migrated, PostgreSQL by its administrator's command."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """Open the database at this code's schema: SQLite is migrated, PostgreSQL by its administrator's command.
+
+    Raises ConfigurationError for one that is damaged, away, or of another schema.
+    """
+    private_folder(settings.data_dir)
     database = Database(settings.url)
-    with database.read() as connection:
-        found = migrate.revision(connection)
+    try:
+        with database.read() as connection:
+            found = migrate.revision(connection)
+    except Unavailable as error:
+        database.close()
+        raise ConfigurationError(error.detail, hint=error.hint) from error
     migrate.refuse_newer(found)
     if found == migrate.HEAD:
         return database
@@ -75,7 +112,10 @@ def open_database(settings: Settings) -> Database:
             hint="Run: openbell db migrate",
         )
     # A process of its own: Alembic is needed once and would stay in memory.
-    subprocess.run([sys.executable, "-P", "-m", "app.store.migrate", settings.url], check=True)
+    migrating = [sys.executable, "-P", "-m", "app.store.migrate", settings.url]
+    ended = subprocess.run(migrating, stderr=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        raise ConfigurationError(f"The database could not be migrated. {ended.stderr.strip()}", hint=sqlite.WHEN_DAMAGED)
     return database
 
 
@@ -88,20 +128,9 @@ def set_admin_key(database: Database, settings: Settings) -> None:
         pass  # an empty file is what a full disk leaves: as good as none
     else:
         secret = f"openbell_admin_{secrets.token_urlsafe(32)}"
-        _write_private(path, secret + "\n")
+        private.write(path, secret + "\n")
         _log.info("admin key made", file=str(path))
     database.write(lambda connection: keys.set_admin(connection, secret))
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write the file whole or not at all, for its owner's eyes only."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None:
@@ -143,43 +172,6 @@ def _first_run(manager: PipelineManager) -> None:
         _log.info("first run enqueued", job=FIRST_JOB, run=run["id"])
 
 
-class _Server(uvicorn.Server):
-    """Writes where the service listens once it does, for the command line beside it; a second signal stops without grace."""
-
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
-        super().__init__(config)
-        self._settings = settings
-        self._file = settings.data_dir / "service.json"
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            host, port = sockets[0].getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            _write_private(self._file, json.dumps({"address": f"http://{shown}:{port}", "pid": os.getpid()}))
-            _log.info("listening", address=f"http://{shown}:{port}", data_dir=str(self._settings.data_dir))
-
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        if self.should_exit:
-            self.config.app.state.hurry()  # type: ignore[union-attr]  # uvicorn would take a name; ours is the app
-        else:
-            _log.info("stopping; once more to wait for no run")
-        super().handle_exit(sig if not self.should_exit else signal.SIGTERM, frame)
-
-    def _withdraw(self) -> None:
-        # Another service on the data dir may have written its own address there since.
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            if json.loads(self._file.read_text())["pid"] == os.getpid():
-                self._file.unlink()
-
-    async def shutdown(self, sockets: Any = None) -> None:
-        self._withdraw()
-        # Whoever waits for a run or reads a stream is answered now, or would be waited for.
-        self.config.app.state.watch.stop()  # type: ignore[union-attr]  # as above
-        await super().shutdown(sockets)
-        _log.info("stopped")
-
-
 def serve(settings: Settings, forkserver: ForkServer) -> None:
     """Run the service, its run processes from that forkserver, until it is told to stop.
 
@@ -188,32 +180,30 @@ def serve(settings: Settings, forkserver: ForkServer) -> None:
     journal.configure(settings.log_level)
     if settings.url.startswith("sqlite") and sqlite.module().sqlite_version_info < sqlite.SAFE:
         _log.warning("this SQLite may lose commits in WAL mode", version=sqlite.module().sqlite_version)
-    # Before anything else is started: a port that is taken is found out first.
-    listening = _listen(settings)
-    config = uvicorn.Config(
-        create_app(settings, forkserver),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=max(1, int(settings.grace_seconds)),
-        lifespan="on",
-        ws="none",
-    )
-    _Server(config, settings).run(sockets=[listening])
+    with occupancy.shared(settings.data_dir):
+        if "api" in settings.roles:
+            # Before anything else is started: a port that is taken is found out first.
+            listening = web.listen(settings)
+            service = Service(settings, forkserver)
+            web.serve(create_app(service), settings, listening, service.begin_stop, service.engine.hurry)
+        else:
+            _work(Service(settings, forkserver))
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        raise ConfigurationError(
-            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}.",
-            hint="Set OPENBELL_PORT to another port (0: any free one), or stop what listens there.",
-        ) from None
-    return listening
+def _work(service: Service) -> None:
+    """A process without a face: works until it is told to stop, and opens no port."""
+    told, tell = os.pipe()
+    # Nothing else in a handler: it runs between any two instructions of this thread.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(tell, b"!"))
+    service.start()
+    _log.info("working", roles=list(service.settings.roles), data_dir=str(service.settings.data_dir))
+    os.read(told, 1)
+    _log.info("stopping; once more to wait for no run")
+    stopped = service.begin_stop()
+    stopped.add_done_callback(lambda _: os.write(tell, b"."))
+    while os.read(told, 1) == b"!":
+        service.engine.hurry()
+    stopped.result()
+    service.database.close()
+    _log.info("stopped")

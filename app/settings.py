@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     child_growth_bytes: int = Field(512 * 2**20, ge=0, description="Memory growth at which a child process is replaced.")
     queue_limit: int = Field(200_000, ge=1, description="Queued runs beyond which new ones are refused (429).")
     waiters_limit: int = Field(200, ge=0, description="Clients that may wait for a run (?wait=) at once.")
+    free_bytes: int = Field(
+        200 * 2**20, ge=0, description="Free room on the data dir's disk without which no run begins; 0 asks for none."
+    )
     clock_file: str = Field("", description="A file with an offset in seconds that all processes follow; for tests.")
 
     @cached_property

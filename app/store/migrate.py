@@ -41,7 +41,7 @@ def revisions() -> set[str]:
     return {path.name.split("_")[0] for path in (folder() / "versions").glob("[0-9]*.py")}
 
 
-def upgrade(engine: Engine, target: str = HEAD) -> str | None:
+def upgrade(engine: Engine, target: str = HEAD, *, copy: bool = True) -> str | None:
     """Migrate in one transaction; SQLite's file is copied aside before. Raises ConfigurationError when newer than the code."""
     from alembic import command
     from alembic.config import Config
@@ -54,7 +54,7 @@ def upgrade(engine: Engine, target: str = HEAD) -> str | None:
         refuse_newer(found)
         if found == target:
             return found
-        if found is not None and engine.url.database and connection.dialect.name == "sqlite":
+        if copy and found is not None and engine.url.database and connection.dialect.name == "sqlite":
             # Nobody else writes from here on; what is copied is what is migrated.
             copies.before_migration(Path(engine.url.database), target)
         config = Config(attributes={"connection": connection})
