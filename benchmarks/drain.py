@@ -4,11 +4,13 @@ Enqueued first, with the job paused; the clock runs from the resume until the la
 """
 
 import argparse
+import subprocess
 import time
 from pathlib import Path
 
 from benchmarks.chain import register
-from benchmarks.running import Service, folder, service
+from benchmarks.running import OPENBELL, Service, folder, service
+from benchmarks.running import settings as environment
 
 RUNS = 500
 STEPS = 5
@@ -26,6 +28,8 @@ def main() -> None:
 
 def drain(place: Path, runs: int, **settings: object) -> float:
     """Steps per second."""
+    if "database_url" in settings:
+        subprocess.run([OPENBELL, "db", "migrate"], env=environment(place, **settings), check=True, capture_output=True)
     with service(place, op_modules="benchmarks.chain_ops", slots=SLOTS, **settings) as running:
         register(running, max_concurrent_runs=SLOTS)
         running.http.post("/api/v1/jobs/chain/runs?wait=30", json={}).raise_for_status()
