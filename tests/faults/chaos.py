@@ -109,22 +109,22 @@ def _counted(counter: Counter[str]) -> str:
 def run(folder: Path, url: str, plan: Plan, tell: Callable[[int], None] = lambda _: None) -> Outcome:
     """Do it all, in that folder and on that empty database; `tell` hears the number of kills after each."""
     history = History(folder / "history.jsonl")
-    house = services.build(folder, url, **SETTINGS)
     database = Database(url)
+    house = services.build(folder, database, **SETTINGS)
     try:
         if not database.is_sqlite:
             upgrade(database.engine)
         house.start()
         _register(house, history)
-        addresses = [service.address for service in house.services]
+        addresses = [service.address for service in house.services if service.has_api]
         clients = [
             Client(f"client{n}", f"{plan.seed}/{n}", addresses, house.key, history, plan.seconds) for n in range(plan.clients)
         ]
         killer = Killer(house, history, f"{plan.seed}/killer", plan.mean_pause)
         killing = _kill(killer, clients, plan.kills, tell)
-        _settle(house, database, clients)
+        _settle(house, clients)
         exits = house.stop()
-        view = _view(house, database, history)
+        view = _view(house, history)
         dump(database, history)
         return _outcome(plan, database, history, killer, killing, clients, exits, view)
     finally:
@@ -157,21 +157,21 @@ def _kill(killer: Killer, clients: list[Client], kills: int, tell: Callable[[int
             client.stop()
 
 
-def _settle(house: House, database: Database, clients: list[Client]) -> None:
+def _settle(house: House, clients: list[Client]) -> None:
     """Wait until every service is there, every client has its answer and every run has ended, or the time for it is up."""
     for service in house.services:
-        service.wait_ready()
+        service.wait_ready(house.database)
     for client in clients:
         client.join(_SETTLE_SECONDS)
     deadline = time.monotonic() + _SETTLE_SECONDS
     workers = sum(service.kind != "api" for service in house.services)
-    while not settled(database, workers) and time.monotonic() < deadline:
+    while not settled(house.database, workers) and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
 
 
-def _view(house: House, database: Database, history: History) -> tuple[int, int]:
+def _view(house: House, history: History) -> tuple[int, int]:
     """The snapshot that readers see, and the newest. What was killed before it could show its own is caught up by a start."""
-    newest = read_lake(database, house.data_dir, history)
+    newest = read_lake(house.database, house.data_dir, history)
     if shown(house.data_dir) != newest:
         house.start()
         house.stop()

@@ -14,6 +14,8 @@ import httpx2
 import psutil
 
 from app.settings import PREFIX
+from app.store.database import Database
+from app.store.workers import registered
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 30
@@ -53,15 +55,25 @@ class Service:
                 start_new_session=True,
             )
 
-    def wait_ready(self) -> None:
+    @property
+    def has_api(self) -> bool:
+        """Whether it answers at its address."""
+        return "api" in self.settings["roles"]
+
+    def wait_ready(self, database: Database) -> None:
         """Wait until it can do its work."""
         deadline = time.monotonic() + _READY_SECONDS
         with httpx2.Client(base_url=self.address, timeout=5, trust_env=False) as http:
-            while not _answers(http, "/readyz"):
+            while not (_answers(http, "/readyz") if self.has_api else self._is_registered(database)):
                 assert self.process is not None
                 assert self.process.poll() is None, f"a service ended with {self.process.returncode}; see {self.folder}"
                 assert time.monotonic() < deadline, f"a service was not ready after {_READY_SECONDS} s; see {self.folder}"
                 time.sleep(_LOOK_SECONDS)
+
+    def _is_registered(self, database: Database) -> bool:
+        assert self.process is not None
+        with database.read() as connection:
+            return any(row["pid"] == self.process.pid and row["catalogue"] for row in registered(connection))
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -92,7 +104,7 @@ class House:
     """The services that share one database and one data dir."""
 
     folder: Path
-    url: str
+    database: Database
     services: list[Service]
     key: str
 
@@ -106,7 +118,7 @@ class House:
         for service in self.services:
             service.start()
         for service in self.services:
-            service.wait_ready()
+            service.wait_ready(self.database)
 
     def stop(self) -> dict[str, int]:
         """End them all in order; the exit code of each."""
@@ -119,14 +131,15 @@ class House:
                 one.kill()
 
 
-def build(folder: Path, url: str, **settings: Any) -> House:
-    """On SQLite one process does everything; on PostgreSQL one has the API, two work."""
+def build(folder: Path, database: Database, **settings: Any) -> House:
+    """On SQLite one process does everything; on PostgreSQL one has an API, one works, one has both."""
     key = secrets.token_hex(16)
+    url = database.url.render_as_string(hide_password=False)
     common = {"data_dir": folder / "var", "database_url": url, "admin_key": key, **settings}
-    roles = {"service": "api,worker"} if url.startswith("sqlite") else {"api": "api", "worker": "worker"}
-    kinds = [kind for kind in roles for _ in range(2 if kind == "worker" else 1)]
-    services = [Service(kind, folder, {**common, "roles": roles[kind]}) for kind in kinds]
-    return House(folder, url, services, key)
+    roles = (
+        [("service", "api,worker")] if database.is_sqlite else [("api", "api"), ("worker", "worker"), ("worker", "api,worker")]
+    )
+    return House(folder, database, [Service(kind, folder, {**common, "roles": own}) for kind, own in roles], key)
 
 
 def _answers(http: httpx2.Client, path: str) -> bool:
