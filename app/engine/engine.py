@@ -22,6 +22,7 @@ from app.store.database import Database
 
 _log = structlog.get_logger("openbell.engine")
 _IDLE_CHECK_SECONDS = 5
+_VIEW_CHECK_SECONDS = 1
 
 
 class Engine:
@@ -36,6 +37,7 @@ class Engine:
         self._stopping = threading.Event()
         self._replacing = threading.Lock()
         self._served: tuple[Catalogue, str] | None = None
+        self._behind = 0
         self.catalogue: Catalogue | None = None
         self.worker: Worker | None = None
 
@@ -56,6 +58,7 @@ class Engine:
     def _begin_work(self) -> None:
         self._children.start()
         self._scheduler.add_job(self._children.reap_idle, "interval", seconds=_IDLE_CHECK_SECONDS, id="idle-children")
+        self._scheduler.add_job(self._catch_up, "interval", seconds=_VIEW_CHECK_SECONDS, id="view")
         self.worker = self._new_worker()
         self._reaper = Reaper(self._database, self._settings.data_dir, self._own, self._settings.reap_seconds)
         self._reaper.run_once()
@@ -94,6 +97,27 @@ class Engine:
             self._served = found, digest
             if self.worker is not None:
                 self.worker.serve(found, digest)
+
+    def _catch_up(self) -> None:
+        """Readers must not wait for the next publication or start; what is behind at two looks, no child is about to show."""
+        if self.catalogue is None:
+            return  # the op modules are still being imported; then it is done anyway
+        try:
+            with self._database.read() as connection:
+                newest = lake.newest(connection)
+        except Unavailable:
+            return
+        behind = newest if self._shown() < newest else 0
+        if behind and behind == self._behind:
+            self._reveal()
+        self._behind = behind
+
+    def _shown(self) -> int:
+        """The snapshot that `current` points at; 0 for none."""
+        try:
+            return int((self._settings.data_dir / "current").readlink().name)
+        except (OSError, ValueError):
+            return 0
 
     def _reveal(self) -> None:
         """A child that was killed after its snapshot was committed left the readers' link behind."""
