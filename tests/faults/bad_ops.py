@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.definitions import OpContext, op
+from tests.faults.alive import executes
 
 FOREVER = "import threading; threading.Event().wait()"
 
@@ -251,3 +252,20 @@ def standing() -> dict[str, Any]:
         "alarm": signal.getitimer(signal.ITIMER_REAL)[0],
         "files": list(resource.getrlimit(resource.RLIMIT_NOFILE)),
     }
+
+
+@op
+def takes_turns(context: OpContext, *, folder: str, leave: bool = True) -> list[int]:
+    """First: starts processes that would outlive it, and hangs. Then: says which of those still live."""
+    first = Path(folder) / "first"
+    if first.exists():
+        return [pid for pid in map(int, first.read_text().split()) if executes(pid)]
+    pids = [os.getpid()]
+    for how in ("fork", "session", "daemon") if leave else ():
+        mark = Path(folder) / how
+        leaves.function(how=how, mark=str(mark))
+        pids.append(int(mark.read_text()))
+    first.with_suffix(".part").write_text(" ".join(map(str, pids)))
+    first.with_suffix(".part").rename(first)
+    threading.Event().wait()
+    return []
