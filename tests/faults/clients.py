@@ -14,6 +14,8 @@ from tests.faults.history import History
 
 _OPEN_RUNS = 4
 _ANSWER_SECONDS = 10
+_NO_PATIENCE_SHARE, _NO_PATIENCE_SECONDS = 0.1, 0.002
+"""How many requests are sent and not waited for, as by a client that dies: mostly they are carried out all the same."""
 _PAUSE_SECONDS = 0.1
 _GIVE_UP_SECONDS = 120
 _FINAL = ("succeeded", "failed", "cancelled")
@@ -69,8 +71,10 @@ class Client(threading.Thread):
         if verb != "cancel":
             body["note"] = key
         deadline = time.monotonic() + _GIVE_UP_SECONDS
+        patience = _NO_PATIENCE_SECONDS if self._random.random() < _NO_PATIENCE_SHARE else _ANSWER_SECONDS
         while time.monotonic() < deadline:
-            answer = self._post(path, key, body)
+            answer = self._post(path, key, body, patience)
+            patience = _ANSWER_SECONDS
             if isinstance(answer, str) or answer.status_code >= 500 or answer.status_code == 429:
                 error = answer if isinstance(answer, str) else f"{answer.status_code} {answer.text[:500]}"
                 self._history.write("client", "info", key=key, error=error)
@@ -85,12 +89,12 @@ class Client(threading.Thread):
                     self._open.append(run)
                 return
 
-    def _post(self, path: str, key: str, body: dict[str, Any]) -> httpx2.Response | str:
+    def _post(self, path: str, key: str, body: dict[str, Any], patience: float) -> httpx2.Response | str:
         """The answer, or why there is none."""
         headers = {"Idempotency-Key": key} if "cancel" not in path else {}
         url = f"{self._random.choice(self._addresses)}/api/v1{path}"
         try:
-            answer = self._http.post(url, json=body, headers=headers)
+            answer = self._http.post(url, json=body, headers=headers, timeout=patience)
         except httpx2.TransportError as error:
             return f"{type(error).__name__}: {error}"
         self.answers[answer.status_code] += 1

@@ -11,14 +11,17 @@ def recoveries(seen: Seen) -> list[float]:
     executed_by: dict[str, set[int]] = defaultdict(set)
     for execution in seen.executions.values():
         executed_by[execution.run].add(execution.pid)
+    claimed: dict[str, float] = {}
     found = []
     for move in seen.rows["transition"]:
-        if move["from_status"] == "running" and move["reason"] in ("interrupted", "crash_loop"):
+        if move["to_status"] == "running" and move["subject"] == "run":
+            claimed[move["name"]] = move["moved_at"]
+        elif move["from_status"] == "running" and move["reason"] in ("interrupted", "crash_loop"):
             worker, children = worker_process.get(move["worker"]), executed_by[move["name"]]
             # A child's end interrupts its own run; that of a worker or its forkserver every run of that worker.
             hit = [
                 kill for kill in seen.kills if (kill["pid"] in children if kill["kind"] == "child" else kill["service"] == worker)
             ]
-            before = [kill["at"] for kill in hit if kill["at"] <= move["moved_at"]]
+            before = [kill["at"] for kill in hit if claimed[move["name"]] <= kill["at"] <= move["moved_at"]]
             found += [move["moved_at"] - max(before)] if before else []
     return found
