@@ -60,6 +60,7 @@ class Worker:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._hurried = False
+        self._lack: str | None = None
         self._looked = 0.0
         self._strays: set[Fence] = set()
         self._crowded = False
@@ -103,8 +104,14 @@ class Worker:
         for supervisor in self._supervisors():
             supervisor.hand_back()
         self._drain(_HAND_BACK_SECONDS)
+        # What could not be handed back by now writes nothing more: the database is away, and others take it over later.
+        for supervisor in self._supervisors():
+            supervisor.kill()
         self.lease.stop()
-        self._database.write(lambda connection: workers.deregister(connection, self.id))
+        try:
+            self._database.write(lambda connection: workers.deregister(connection, self.id))
+        except Unavailable as error:
+            _log.error("stopped without a word to the database; the runs are taken up again later", error=str(error))
         liveness.let_go(self._settings.data_dir, self.id, self._lock_file)
 
     def hurry(self) -> None:
@@ -140,13 +147,22 @@ class Worker:
             self._looked = time.monotonic()
             self._hand_back_strays()
         free = self._settings.slots - len(self._supervisors())
-        if free <= 0:
+        if free <= 0 or self._lacks_room():
             return self._settings.poll_seconds
         plans = self._database.write(lambda connection: self._claim(connection, free))
         for planned in plans:
             self._execute(planned)
         self._crowded = len(plans) == free
         return _LOOK_AGAIN_SECONDS if plans else self._sleep()
+
+    def _lacks_room(self) -> bool:
+        """Whether the disk has no room for a run to begin; said once when that changes."""
+        ballast = self._database.ballast
+        lack = ballast.lack() if ballast is not None else None
+        if (lack is None) != (self._lack is None):
+            _log.warning("no run begins", waiting_for=lack) if lack else _log.info("there is room again: runs begin")
+        self._lack = lack
+        return lack is not None
 
     def _claim(self, connection: Connection, free: int) -> list[Plan]:
         """Claim as many runs as there are free slots, no more: a hoarded run waits while another worker idles."""
