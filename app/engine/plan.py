@@ -15,6 +15,8 @@ from app.store.database import Connection, Row
 from app.store.fence import Fence
 from app.store.status import StepStatus
 
+_KEPT = 200
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -29,23 +31,37 @@ class Plan:
     failures: dict[str, int]
 
 
-def load(connection: Connection, claimed: Claimed, catalogue: Catalogue) -> Plan:
-    """The plan of a run that was just claimed. Raises ConfigurationError for a secret that is not set."""
-    fence, run = claimed.fence, claimed.run
-    steps = {step["node"]: step for step in runs.steps_of(connection, [fence.run_id])}
-    pipeline = definitions.get(connection, "pipeline", run["pipeline"], run["pipeline_version"])
-    ops = catalogue.by_name
-    nodes, timeouts, retries = [], {}, {}
-    for node in resolve(pipeline.document, run["params"]):
-        op = ops[steps[node["id"]]["op"]]
-        policy = node["retry"] or (op.retry.model_dump(mode="json") if op.retry else None)
-        nodes.append(_node(node, steps[node["id"]], policy))
-        if policy:
-            retries[node["id"]] = RetryPolicy.model_validate(policy)
-        if timeout := node["timeout_seconds"] or op.timeout_seconds:
-            timeouts[node["id"]] = timeout
-    failures = {name: step["failures"] for name, step in steps.items()}
-    return Plan(fence, _spec(fence, run, nodes), run["timeout_seconds"], run["memory_limit_bytes"], timeouts, retries, failures)
+class Planner:
+    """Makes plans with one catalogue. Keeps the documents of pipelines: a version never changes."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._ops = catalogue.by_name
+        self._documents: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def plan(self, connection: Connection, claimed: Claimed) -> Plan:
+        """The plan of a run that was just claimed. Raises ConfigurationError for a secret that is not set."""
+        fence, run = claimed.fence, claimed.run
+        steps = {step["node"]: step for step in runs.steps_of(connection, [fence.run_id])}
+        nodes, timeouts, retries = [], {}, {}
+        for node in resolve(self._document(connection, run["pipeline"], run["pipeline_version"]), run["params"]):
+            op = self._ops[steps[node["id"]]["op"]]
+            policy = node["retry"] or (op.retry.model_dump(mode="json") if op.retry else None)
+            nodes.append(_node(node, steps[node["id"]], policy))
+            if policy:
+                retries[node["id"]] = RetryPolicy.model_validate(policy)
+            if timeout := node["timeout_seconds"] or op.timeout_seconds:
+                timeouts[node["id"]] = timeout
+        failures = {name: step["failures"] for name, step in steps.items()}
+        limits = (run["timeout_seconds"], run["memory_limit_bytes"])
+        return Plan(fence, _spec(fence, run, nodes), *limits, timeouts, retries, failures)
+
+    def _document(self, connection: Connection, name: str, version: int) -> dict[str, Any]:
+        document = self._documents.get((name, version))
+        if document is None:
+            if len(self._documents) >= _KEPT:
+                self._documents.clear()
+            document = self._documents[name, version] = definitions.get(connection, "pipeline", name, version).document
+        return document
 
 
 def _spec(fence: Fence, run: Row, nodes: list[NodeSpec]) -> RunSpec:

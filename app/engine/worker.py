@@ -15,11 +15,11 @@ from uuid_utils import uuid7
 
 from app import clock
 from app.definitions.catalogue import Catalogue
-from app.engine import leftovers, liveness, plan
+from app.engine import leftovers, liveness
 from app.engine.children import ChildPool
 from app.engine.lease import Lease
 from app.engine.logs import RunLog
-from app.engine.plan import Plan
+from app.engine.plan import Plan, Planner
 from app.engine.supervisor import Supervisor
 from app.errors import LeaseLost, OpenbellError, Unavailable
 from app.settings import Settings
@@ -53,7 +53,7 @@ class Worker:
         self._scheduler = scheduler
         self._settings = settings
         self._lost = lost
-        self._catalogue = Catalogue()
+        self._planner = Planner(Catalogue())
         self._versions: dict[str, str] = {}
         self._running: dict[Fence, Supervisor] = {}
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class Worker:
 
     def serve(self, catalogue: Catalogue, digest: str) -> None:
         """Begin to claim runs whose ops are in this catalogue."""
-        self._catalogue = catalogue
+        self._planner = Planner(catalogue)
         self._versions = {spec.name: spec.code_version for spec in catalogue.ops}
         self._database.write(lambda connection: workers.set_catalogue(connection, self.id, digest))
         self._thread.start()
@@ -169,7 +169,7 @@ class Worker:
         plans: list[Plan] = []
         for claimed in claims.claim(connection, self.id, self._versions, free):
             try:
-                plans.append(plan.load(connection, claimed, self._catalogue))
+                plans.append(self._planner.plan(connection, claimed))
             except OpenbellError as error:
                 _log.error("a claimed run has no plan", run=claimed.fence.run_id, error=str(error))
                 endings.settle(connection, claimed.fence, (Reason.exception, str(error)))
