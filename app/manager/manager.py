@@ -238,7 +238,7 @@ class PipelineManager(Data, Operation, People):
     def get_run(self, run_id: str) -> dict[str, Any]:
         """A run with its steps. Raises NotFound."""
         with self.database.read() as connection:
-            return views.run_view(connection, run_id)
+            return views.run_view(connection, run_id, self.database.lack())
 
     def list_runs(self, wanted: runs.Filter, *, before: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Runs, newest first, without their steps."""
@@ -277,6 +277,7 @@ class PipelineManager(Data, Operation, People):
             return insights.job_metrics(connection, job_name, insights.window(connection, window, calendar))
 
     def queue(self) -> dict[str, Any]:
-        """What waits and runs."""
+        """What waits and runs, what keeps every run from beginning, and how this process's writer does."""
         with self.database.read() as connection:
-            return insights.queue(connection)
+            found = insights.queue(connection)
+        return {**found, "waiting_for": self.database.lack(), "writer": self.database.writer()}

@@ -6,7 +6,7 @@ from typing import Any
 from app.definitions.pool import parse_pool
 from app.errors import AlreadyExists, Unavailable
 from app.settings import Settings
-from app.store import audit, calendars, catalogue, logs, pools, runs, transitions, views, workers
+from app.store import audit, calendars, catalogue, logs, pools, runs, settled, transitions, views, workers
 from app.store.database import Connection, Database
 
 
@@ -88,9 +88,12 @@ class Operation:
             return ended, logs.of_run(connection, run_id)
 
     def transitions_after(self, seq: int, limit: int = 500) -> list[dict[str, Any]]:
-        """What changed behind that number, in commit order."""
+        """What changed behind that number; nothing with a smaller number appears later."""
+        upto = settled.upto(self.database, seq)
+        if upto <= seq:
+            return []
         with self.database.read() as connection:
-            return transitions.after(connection, seq, limit)
+            return transitions.after(connection, seq, upto, limit)
 
     def newest_transition(self) -> int:
         """The number of the last change."""
@@ -105,6 +108,7 @@ class Operation:
                     "database": True,
                     "catalogue": catalogue.current_digest(connection) is not None,
                     "calendar": bool(calendars.all_known(connection)),
+                    "disk": self.database.lack() is None,
                 }
                 if "worker" in self.settings.roles:
                     found["worker"] = workers.any_alive(connection)

@@ -58,6 +58,12 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """PostgreSQL: statements that each see what is committed, and what the server says of itself, at their own moment."""
+        with _answering(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run the work in a transaction and answer its result after the commit.
 
@@ -96,6 +102,10 @@ class Database:
     def writer(self) -> dict[str, Any] | None:
         """How the writer lane of this process does; None on PostgreSQL, which has none."""
         return self._lane.facts() if self._lane is not None else None
+
+    def lack(self) -> str | None:
+        """What keeps every run from beginning, if something does."""
+        return self.ballast.lack() if self.ballast is not None else None
 
     def close(self) -> None:
         """Finish the accepted writes and let go of every connection."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select
 
 from app import clock
 from app.store.changes import TRANSITIONS, ended_topic
@@ -26,14 +26,10 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     touch(connection, TRANSITIONS, *map(ended_topic, ended))
 
 
-def after(connection: Connection, seq: int, limit: int = 500) -> list[dict[str, Any]]:
-    """The transitions behind `seq`, in commit order.
-
-    PostgreSQL gives numbers before commits: a reader stops at the oldest open transaction that took one.
-    """
-    query = select(transitions).where(transitions.c.seq > seq).order_by(transitions.c.seq).limit(limit)
-    if connection.dialect.name == "postgresql":
-        query = query.where(text("transitions.xmin::text::bigint < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+def after(connection: Connection, seq: int, upto: int, limit: int = 500) -> list[dict[str, Any]]:
+    """The transitions behind `seq` up to `upto`, in order; up to what nothing is missing, `settled.upto` says."""
+    within = (transitions.c.seq > seq, transitions.c.seq <= upto)
+    query = select(transitions).where(*within).order_by(transitions.c.seq).limit(limit)
     return [_shown(row) for row in connection.execute(query).mappings()]
 
 

@@ -43,10 +43,10 @@ def accepted_view(accepted: runs.Accepted) -> dict[str, Any]:
     return {**_run_view(accepted.run, []), "steps": [step_view(step) for step in accepted.steps]}
 
 
-def run_view(connection: Connection, run_id: str) -> dict[str, Any]:
-    """One run with its steps. Raises NotFound."""
+def run_view(connection: Connection, run_id: str, lack: str | None = None) -> dict[str, Any]:
+    """One run with its steps; `lack` as for `waiting.reason`. Raises NotFound."""
     row = runs.get(connection, run_id)
-    return {**run_views(connection, [row])[0], "waiting_for": waiting.reason(connection, row)}
+    return {**run_views(connection, [row])[0], "waiting_for": waiting.reason(connection, row, lack)}
 
 
 _RUN = (

@@ -11,14 +11,18 @@ from app.store.status import RunStatus
 from app.store.tables import definitions, pools, slots
 
 
-def reason(connection: Connection, run: Mapping[Any, Any]) -> str | None:
-    """What a queued run waits for, in the order in which a claim would find it out; None for any other run."""
+def reason(connection: Connection, run: Mapping[Any, Any], lack: str | None = None) -> str | None:
+    """What a queued run waits for, in the order in which a claim would find it out; None for any other run.
+
+    `lack` is what keeps every run from beginning, if something does.
+    """
     if run["status"] != RunStatus.queued:
         return None
     return (
         _due(run)
         or _paused(connection, run["job"])
         or _nobody(connection, run["code_versions"])
+        or lack
         or _full(connection, run["pools"])
         or "its turn: a worker will claim it"
     )

@@ -126,7 +126,7 @@ def test_ready_when_everything_is_there(house: House) -> None:
     assert (before.status_code, before.json()) == (503, {"ready": False, "checks": {}})
     assert admin.get("http://test/readyz").json() == {
         "ready": False,
-        "checks": {"database": True, "catalogue": True, "calendar": True, "worker": False},
+        "checks": {"database": True, "catalogue": True, "calendar": True, "disk": True, "worker": False},
     }
     house.worker()
     assert admin.get("http://test/readyz").json()["ready"] is True

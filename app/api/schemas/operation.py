@@ -80,13 +80,34 @@ class QueuedJob(Shown):
     due_at: Instant
 
 
+class WriterWait(Shown):
+    """How long writes waited for their turn, in seconds."""
+
+    p50: float | None
+    p99: float | None
+    max: float | None
+
+
+class Writer(Shown):
+    """How the writer lane of the process that answers does, over the last minutes; durations in seconds."""
+
+    waiting: int
+    window_seconds: int
+    writes: int
+    transactions: int
+    wait: WriterWait
+    longest_transaction: float | None
+
+
 class Queue(Shown):
-    """What waits and what runs."""
+    """What waits and what runs; what keeps every run from beginning, if something does. PostgreSQL has no writer lane."""
 
     queued: int
     running: int
     oldest_seconds: float | None
+    waiting_for: str | None
     jobs: list[QueuedJob]
+    writer: Writer | None
 
 
 class Transition(Shown):
