@@ -62,8 +62,8 @@ _INSERT_RUN, _INSERT_TAGS, _INSERT_STEPS = insert(runs), insert(run_tags), inser
 
 def enqueue(connection: Connection, new: NewRun) -> Accepted:
     """Accept a run. Durable once the transaction commits."""
-    run_id = str(uuid7())
-    run = _run(run_id, new)
+    run = as_accepted(new)
+    run_id = run["id"]
     connection.execute(_INSERT_RUN, run)
     if new.tags:
         connection.execute(_INSERT_TAGS, [{"run_id": run_id, "key": key, "value": value} for key, value in new.tags.items()])
@@ -81,10 +81,11 @@ _AS_ACCEPTED = (
 _UNKNOWN_YET = ("reason", "error", "worker", "read_snapshot", "started_at", "finished_at", "cancel_requested_at")
 
 
-def _run(run_id: str, new: NewRun) -> dict[str, Any]:
+def as_accepted(new: NewRun) -> dict[str, Any]:
+    """The row of a run that is accepted now, under a new id."""
     now = clock.now()
     return {
-        "id": run_id,
+        "id": str(uuid7()),
         "status": RunStatus.queued.value,
         **{name: getattr(new, name) for name in _AS_ACCEPTED},
         **dict.fromkeys(_UNKNOWN_YET),
