@@ -1,6 +1,6 @@
 """The lake as the run process sees it: the guest library provides it, the runner calls it, ops use it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
@@ -112,6 +112,9 @@ class Lake(Protocol):
 
     def published(self, state: SnapshotState) -> None:
         """The snapshot exists (or already did): it is the base from here on; make its view, move `current`."""
+
+    def tidy(self, named: Collection[str], age_seconds: float) -> int:
+        """Take away files that nobody named and that were not touched for so long, and old views; how many. For the service."""
 
     def rebase(self, state: SnapshotState) -> None:
         """The comparison was lost: carry what was staged over to the newer snapshot."""

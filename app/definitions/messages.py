@@ -2,7 +2,8 @@
 
 To the child: `{"type": "describe"}` (answered by `{"type": "catalogue", "catalogue": {...}}`), `run`, `{"type": "cancel"}`
 (of the run under way: `context.cancelled` turns true), `query`, `{"type": "reveal", "state": SnapshotState}` (make that
-snapshot's view, answered by `{"type": "revealed", "snapshot"}`), `reply`, `{"type": "end"}`.
+snapshot's view, answered by `{"type": "revealed", "snapshot"}`), `{"type": "tidy", "named", "age_seconds"}` (take away what
+no snapshot names, answered by `{"type": "tidied", "files"}`), `reply`, `{"type": "end"}`.
 
 From the child: a list of events per message. An event is what happened, with its instant; the worker alone writes it down.
 Instants are ISO 8601 strings (`clock.iso`).
@@ -213,7 +214,7 @@ _KINDS: dict[str, Any] = {
     "log": LogLine, "ask": Ask, "run_ended": RunEnded, "ready": Ready,
 }  # fmt: skip
 _HAS: dict[str, set[str]] = {name: set(kind.__required_keys__) for name, kind in _KINDS.items()}
-_HAS |= {"catalogue": {"catalogue"}, "answer": {"id"}, "revealed": {"snapshot"}}
+_HAS |= {"catalogue": {"catalogue"}, "answer": {"id"}, "revealed": {"snapshot"}, "tidied": {"files"}}
 
 
 def events_in(message: Any) -> list[Any]:

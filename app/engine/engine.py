@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.definitions.catalogue import Catalogue
-from app.engine import answers
+from app.engine import answers, upkeep
 from app.engine.children import ChildPool, QueryChild
 from app.engine.executor import SlotExecutor
 from app.engine.forkserver import ForkServer
@@ -58,6 +59,8 @@ class Engine:
     def _begin_work(self) -> None:
         self._children.start()
         self._scheduler.add_job(self._children.reap_idle, "interval", seconds=_IDLE_CHECK_SECONDS, id="idle-children")
+        tidy = partial(upkeep.tidy_lake, self._database, self.queries)
+        self._scheduler.add_job(tidy, "interval", seconds=upkeep.TIDY_SECONDS, id="tidy-lake")
         self._scheduler.add_job(self._catch_up, "interval", seconds=_VIEW_CHECK_SECONDS, id="view")
         self.worker = self._new_worker()
         self._reaper = Reaper(self._database, self._settings.data_dir, self._own, self._settings.reap_seconds)
@@ -93,6 +96,9 @@ class Engine:
             # What was already there can still be run; a start must not hang on what it brings along.
             _log.exception("what the op modules bring along was not planted")
         self._reveal()
+        if self._is_worker:
+            # Before a run begins: what one left half written is then nobody's.
+            upkeep.tidy_lake(self._database, self.queries)
         with self._replacing:
             self._served = found, digest
             if self.worker is not None:

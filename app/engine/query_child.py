@@ -54,6 +54,11 @@ class QueryChild:
         """Make the readers' view of that snapshot. Raises Unavailable when it cannot be made."""
         self._exchange({"type": "reveal", "state": state}, "revealed", _REVEAL_SECONDS, "The view of the snapshot")
 
+    def tidy(self, named: list[str], age_seconds: float) -> int:
+        """Take away the lake's files that are not named and older than that; how many. Raises Unavailable when it cannot."""
+        message = {"type": "tidy", "named": named, "age_seconds": age_seconds}
+        return int(self._exchange(message, "tidied", _REVEAL_SECONDS, "Tidying the lake")["files"])
+
     def reap_idle(self) -> None:
         """End the process when nobody has asked for long; the next question starts another."""
         if self._lock.acquire(blocking=False):

@@ -56,6 +56,8 @@ def _serve(work: Work, journal: Journal, settings: Settings) -> None:
             queries.answer(message, journal, settings)
         case "reveal":
             queries.reveal(message, journal, settings)
+        case "tidy":
+            queries.tidy(message, journal, settings)
         case unknown:
             raise ValueError(f"the worker sent a message of unknown type {unknown!r}")
 

@@ -72,6 +72,16 @@ def reveal(message: dict[str, Any], journal: Journal, settings: Settings) -> Non
     journal.emitter.emit(reply)
 
 
+def tidy(message: dict[str, Any], journal: Journal, settings: Settings) -> None:
+    """Take away what is not among the files that the message names, and say how much it was or why it failed."""
+    reply: dict[str, Any] = {"type": "tidied", "files": 0}
+    try:
+        reply["files"] = open_lake(journal.emitter, settings.data_dir).tidy(message["named"], message["age_seconds"])
+    except BaseException as error:
+        reply["error"] = describe(error)
+    journal.emitter.emit(reply)
+
+
 def _run(name: str, params: dict[str, Any], context: QueryContext) -> Any:
     query = registry.queries.get(name)
     if query is None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ from app.definitions import registry
 from app.definitions.dataset import Dataset
 from app.definitions.lake import FileFacts, LakeHost, Publication, SnapshotState, StagedFile
 from app.stocks import dictionary
-from app.stocks.lake import reading, sweep
+from app.stocks.lake import reading, sweep, tidying
 from app.stocks.lake.cursor import Cursor
 from app.stocks.lake.merge import remove
 from app.stocks.lake.parquet import Sink
@@ -183,6 +183,10 @@ class MarketLake:
             reveal(self.folder.parent, state)
         except (OSError, duckdb.Error):
             _log.exception("snapshot %s is published, but its view could not be made", state["snapshot"])
+
+    def tidy(self, named: Collection[str], age_seconds: float) -> int:
+        """Take away what nobody needs any more. See `tidying.tidy`."""
+        return tidying.tidy(self.folder.parent, self._staging.state, named, age_seconds)
 
     def rebase(self, state: SnapshotState) -> None:
         """Carry what was staged over to a newer snapshot: the rows that this run changed are upserted there."""

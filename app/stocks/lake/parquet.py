@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from app.definitions.lake import FileFacts
 from app.stocks.lake.rows import plain
 from app.stocks.schema import Spec
 
 ROWS_PER_GROUP = 16_384
+ASIDE = ".tmp"
+"""The folder beside the datasets in which files are written."""
 _EPOCH = date(1970, 1, 1)
 _HASH_DIGITS = 16
+_LOCK_SECONDS = 60
 
 
 def settings(spec: Spec) -> dict[str, Any]:
@@ -46,7 +50,7 @@ class Sink:
         self._folder = folder
         self._spec = spec
         self._partition = partition
-        aside = folder / ".tmp"
+        aside = folder / ASIDE
         aside.mkdir(parents=True, exist_ok=True)
         self._aside = aside / f"{spec.name}-{partition}-{uuid.uuid4().hex}"
         self._writer = pq.ParquetWriter(self._aside, spec.arrow, **settings(spec))
@@ -109,13 +113,28 @@ def settle(aside: Path, place: Path) -> None:
     if not place.parent.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
         sync(place.parent.parent)
-    if place.exists():
+    if place.exists() and _touch(place):
         aside.unlink()
         return
     sync(aside)
     aside.chmod(0o444)
     aside.replace(place)
     sync(place.parent)
+
+
+def guarded(lake: Path) -> FileLock:
+    """While it is held no file of the lake is taken away, and none that is there already is taken up."""
+    return FileLock(lake / ".lock", timeout=_LOCK_SECONDS)
+
+
+def _touch(place: Path) -> bool:
+    """Make the file look new, or it might be taken away as one that nobody named; whether it was still there."""
+    with guarded(place.parent.parent):
+        try:
+            os.utime(place)
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def sync(path: Path) -> None:

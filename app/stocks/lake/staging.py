@@ -17,6 +17,9 @@ class Staging:
     about; while there is none it waits for the first.
     """
 
+    state: SnapshotState
+    """The base snapshot."""
+
     def __init__(self, state: SnapshotState) -> None:
         self._lock = threading.RLock()
         self._staged: list[StagedFile] = []
@@ -24,7 +27,7 @@ class Staging:
         self._take(state)
 
     def _take(self, state: SnapshotState) -> None:
-        self._state = state
+        self.state = state
         self._base: dict[_Place, FileFacts] = {
             (name, file["partition"]): file for name, dataset in state["datasets"].items() for file in dataset["files"]
         }
@@ -125,13 +128,13 @@ class Staging:
 
     def facts(self, dataset: str) -> dict[str, Any]:
         """This run's notes over the base snapshot's facts."""
-        base = self._state["datasets"].get(dataset)
+        base = self.state["datasets"].get(dataset)
         said = {key: value for key, value in self.notes(dataset).items() if key != "quality"}
         return {**(base["facts"] if base else {}), **said}
 
     def quality(self, dataset: str) -> float | None:
         """The dataset's quality as this run knows it."""
-        base = self._state["datasets"].get(dataset)
+        base = self.state["datasets"].get(dataset)
         quality: float | None = self.notes(dataset).get("quality", base.get("quality") if base else None)
         return quality
 

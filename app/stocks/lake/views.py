@@ -25,8 +25,9 @@ from app.stocks.schema import Spec
 
 CURRENT = "current"
 WAREHOUSE = "market.duckdb"
-_LABEL = "snapshot.json"
-_LOCK_SECONDS = 120
+LABEL = "snapshot.json"
+LOCK = ".lock"
+LOCK_SECONDS = 120
 
 
 def reveal(data_dir: Path, state: SnapshotState) -> None:
@@ -35,7 +36,7 @@ def reveal(data_dir: Path, state: SnapshotState) -> None:
         return
     views = data_dir / "views"
     views.mkdir(parents=True, exist_ok=True)
-    with FileLock(views / ".lock", timeout=_LOCK_SECONDS):
+    with FileLock(views / LOCK, timeout=LOCK_SECONDS):
         view = views / str(state["snapshot"])
         label, wanted = _label(view), _wanted(data_dir, state)
         if label.get("files") != wanted["files"]:
@@ -65,7 +66,7 @@ def _wanted(data_dir: Path, state: SnapshotState) -> dict[str, Any]:
 
 def _label(view: Path) -> dict[str, Any]:
     try:
-        label: dict[str, Any] = json.loads((view / _LABEL).read_text())
+        label: dict[str, Any] = json.loads((view / LABEL).read_text())
     except (OSError, ValueError):
         return {}
     return label
@@ -118,10 +119,10 @@ def _write_warehouse(data_dir: Path, state: SnapshotState, view: Path) -> None:
 
 
 def _write_label(view: Path, label: dict[str, Any]) -> None:
-    aside = view / f".{_LABEL}.{uuid.uuid4().hex}"
+    aside = view / f".{LABEL}.{uuid.uuid4().hex}"
     aside.write_text(json.dumps(label))
     sync(aside)
-    aside.replace(view / _LABEL)
+    aside.replace(view / LABEL)
     sync(view)
 
 
