@@ -33,7 +33,8 @@ def settle(
         return _failed(connection, fence, run, reason, {"type": reason.value, "message": sentence})
     found = connection.execute(_STEPS, {"run": fence.run_id}).mappings().all()
     waiting = [step for step in found if step["status"] not in FINAL_STEP]
-    if run["cancel_requested_at"] is not None and waiting:
+    # A step that was cut short by the wish to stop may have ended as failed, and what follows it was skipped.
+    if run["cancel_requested_at"] is not None and (waiting or any(step["reason"] == Reason.cancelled for step in found)):
         claims.finish(connection, fence, run, RunStatus.cancelled, Reason.cancelled)
         return RunStatus.cancelled
     if waiting:
