@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from app.store.database import Connection, Database
-from app.store.tables import runs, slots, snapshots, step_attempts, steps, transitions, workers
+from app.store.tables import pools, runs, slots, snapshots, step_attempts, steps, transitions, workers
 from app.store.workers import registered
 from tests.faults.history import History
 
@@ -26,6 +26,7 @@ _QUERIES: dict[str, Select[Any]] = {
     "transition": select(transitions).where(transitions.c.subject.in_(("run", "step"))).order_by(transitions.c.seq),
     "snapshot": select(snapshots).order_by(snapshots.c.snapshot),
     "worker": select(workers.c.id, workers.c.pid, workers.c.started_at, workers.c.stopped_at, workers.c.ended),
+    "pool": select(pools.c.name, pools.c.size),
     "slot": select(slots).where(slots.c.run_id.is_not(None)),
 }
 

@@ -6,7 +6,7 @@ stands above it, whichever process wrote either. That is stronger than any clock
     client    invoke, ok, fail (refused), info (no answer: it may have happened or not)
     op        effect_begin, effect_work, effect_commit: what a run's process really did
     killer    kill
-    database  run, step, attempt, transition, snapshot, worker, slot: read when all is over
+    database  run, step, attempt, transition, snapshot, worker, pool, slot: read when all is over
     lake      file, row, count: what a reader of the newest snapshot finds
 """
 

@@ -41,5 +41,7 @@ def _illegal_of(run: Line, moves: list[Line]) -> Iterator[str]:
         elif holder is not None and (move["worker"], move["attempt"]) != (holder, claims):
             yield f"{what} is by attempt {move['attempt']} of worker {move['worker']}; attempt {claims} of {holder} held the run"
         status, holder = move["to_status"], move["worker"] if move["to_status"] == "running" else None
+    if (run["status"] == "cancelled") != (run["reason"] == "cancelled"):
+        yield f"run {run['id']} is {run['status']} because of {run['reason']}"
     if (status, claims) != (run["status"], run["attempt"]):
         yield f"run {run['id']} is {run['status']} in attempt {run['attempt']}; its transitions end at {status} in {claims}"

@@ -3,9 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from app.store.pools import JOB
 from app.store.status import FINAL_RUN
 from tests.faults.history import Line
-from tests.faults.seen import Execution, Seen
+from tests.faults.seen import Execution, Node, Seen
 
 
 def lost(seen: Seen) -> Iterator[str]:
@@ -62,6 +63,13 @@ def unexpected(seen: Seen) -> Iterator[str]:
         elif ended["finished_at"] is not None and ended["finished_at"] < execution.last_at:
             late = execution.last_at - ended["finished_at"]
             yield f"step {execution.node} of run {execution.run} was at work {late:.3f} s after the run had ended"
+    done: dict[Node, int] = {}
+    for attempt in sorted(seen.rows["attempt"], key=lambda row: row["attempt"]):
+        step = attempt["run_id"], attempt["node"]
+        if step in done:
+            yield f"step {step[1]} of run {step[0]} began again in attempt {attempt['attempt']}, and {done[step]} had succeeded"
+        elif attempt["status"] == "succeeded":
+            done[step] = attempt["attempt"]
     published = {
         execution.published for execution in seen.executions.values() if (execution.run, execution.node) in seen.snapshots
     }
@@ -98,6 +106,22 @@ def overlap(seen: Seen) -> Iterator[str]:
                     f"was at work in process {longest.pid}"
                 )
             longest = max(longest, execution, key=lambda one: one.last)
+    yield from _too_many(seen, by_run)
+
+
+def _too_many(seen: Seen, by_run: dict[str, list[Execution]]) -> Iterator[str]:
+    for pool in seen.rows["pool"]:
+        job = pool["name"].removeprefix(JOB)
+        runs = [run for run in by_run if seen.runs.get(run, {}).get("job") == job]
+        # Where a run begins and stops to be at work; at one place it is the end that comes first.
+        edges = sorted(
+            edge for run in runs for execution in by_run[run] for edge in ((execution.first, 1, run), (execution.last, 0, run))
+        )
+        at_work: Counter[str] = Counter()
+        for _, begins, run in edges:
+            at_work[run] += 1 if begins else -1
+            if begins and len(active := [one for one, count in at_work.items() if count > 0]) > pool["size"]:
+                yield f"the runs {', '.join(active)} of job {job} were at work at the same time: its limit is {pool['size']}"
 
 
 def stuck(seen: Seen) -> Iterator[str]:

@@ -76,6 +76,7 @@ RIGHT = [
     _move(12, None, "succeeded", 1, "w", subject="step", node="a"),
     _move(20, "running", "succeeded", 2, "w"),
     _row("snapshot", snapshot=1, run_id="r", node="b", attempt=2),
+    _row("pool", name="job:j", size=1),
     _row("worker", id="w", pid=50, started_at=0.5, stopped_at=30.0, ended="stopped"),
     _row("file", path="f", bytes=10, rows=1, found_bytes=10, found_rows=1, error=None),
     _row("row", key="RUN.r"),
@@ -101,6 +102,15 @@ def _changed(where: dict[str, Any], **to: Any) -> Callable[[list[Line]], list[Li
 
 _SECOND = [_client(4, "invoke", "x", verb="cancel", run="r"), _client(5, "ok", "x", run="r")]
 
+_OTHER_RUN = [
+    _client(1, "invoke", "x", verb="run"),
+    _run(id="s", note="x", attempt=1),
+    _move(1, None, "queued", name="s"),
+    _move(4, "queued", "running", 1, "w", name="s"),
+    _move(7, "running", "succeeded", 1, "w", name="s"),
+]
+_BESIDE = [_op(14, what, "x", 300, "a", run="s") for what in ("effect_begin", "effect_commit")]
+
 PLANTED = [
     ("lost", "an accepted run that is nowhere", _with(_client(4, "invoke", "x", verb="run"), _client(5, "ok", "x", run="gone"))),
     ("lost", "a cancel that was forgotten", _with(*_SECOND)),
@@ -112,11 +122,12 @@ PLANTED = [
     ("lost", "a publication that another overwrote", _changed({"what": "count"}, value=0.0)),
     ("unexpected", "a run that nobody asked for", _without(side="client")),
     ("unexpected", "a run whose request was refused", _changed({"what": "ok"}, what="fail")),
-    ("unexpected", "a second run of one key", _with(_run(id="s", status="cancelled", attempt=0),
+    ("unexpected", "a second run of one key", _with(_run(id="s", status="cancelled", reason="cancelled", attempt=0),
         _move(2, None, "queued", name="s"), _move(3, "queued", "cancelled", name="s"))),
     ("unexpected", "work for no run", _with(_op(16, "effect_begin", "x", 300, "a", run="gone"))),
     ("unexpected", "work after the run's end", _with(_op(21, "effect_work", "third", 200, "b"))),
     ("unexpected", "a row that no publication brought", _with(_row("row", key="RUN.x"))),
+    ("unexpected", "a step that was done again", _with({**_attempt("a"), "attempt": 2})),
     ("double_publish", "two snapshots of one step", lambda lines: _changed({"what": "count"}, value=2.0)(
         _with(_row("snapshot", snapshot=2, run_id="r", node="b", attempt=2))(lines))),
     ("double_publish", "a publication by a step that did not begin", _without(what="attempt", node="b")),
@@ -124,6 +135,7 @@ PLANTED = [
     ("overlap", "two processes at work on one step", _with(_op(11, "effect_work", "first", 100, "a"), before=6)),
     ("overlap", "two processes at work on two steps", _with(_op(14, "effect_work", "first", 100, "a"), before=10)),
     ("overlap", "one process at work on one step twice", _with(_op(11, "effect_begin", "x", 200, "a"), before=6)),
+    ("overlap", "more runs of a job than its limit", lambda lines: _with(*_OTHER_RUN)(_with(*_BESIDE, before=10)(lines))),
     ("stuck", "a run that does not end", lambda lines: _changed({"what": "run"}, status="running", finished_at=None)(
         [line for line in lines if line.get("seq") != 20])),
     ("stuck", "an attempt that does not end", _changed({"what": "attempt", "node": "a"}, status="running")),
@@ -133,6 +145,7 @@ PLANTED = [
     ("illegal", "a move that was left out", _without(seq=9)),
     ("illegal", "an end by who did not hold the run", _changed({"seq": 20}, worker="v")),
     ("illegal", "a step told by who did not hold the run", _changed({"seq": 12}, worker="v")),
+    ("illegal", "a failure by a wish to stop", _changed({"what": "run"}, reason="cancelled")),
     ("illegal", "a claim that was counted twice", _changed({"seq": 9}, attempt=3)),
     ("illegal", "a claim after the wish to stop", _changed({"what": "run"}, cancel_requested_at=8.0)),
 ]  # fmt: skip
