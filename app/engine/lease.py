@@ -73,5 +73,7 @@ class Lease:
         while not self._stopping.wait(min(0.2, self._beat / 4)):
             if self._declared_dead or self.age > limit:
                 _log.error("the lease is lost: ending every run process", worker=self._worker, age=round(self.age, 1))
+                # A beat that went through now would keep what the worker held from everyone, for ever.
+                self._stopping.set()
                 self._lost()
                 return
