@@ -1,6 +1,7 @@
 """A seeded run of chaos: clients ask, services work, a killer kills; then all is left to settle, and is judged."""
 
 import signal
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -70,7 +71,7 @@ class Outcome:
     exits: dict[str, int]
     view: tuple[int, int]
     """The snapshot that readers are shown at the end, and the newest."""
-    recoveries: list[float]
+    recoveries: dict[str, list[float]]
     verdict: Verdict
 
     @property
@@ -86,16 +87,15 @@ class Outcome:
         return self.verdict.passed and not self.faults
 
     def __str__(self) -> str:
-        kills, waits = self.kills.total(), sorted(self.recoveries)
+        kills = self.kills.total()
         rate = kills / self.killing_seconds * 60
-        worst = f"worst {waits[-1]:.2f} s, median {waits[len(waits) // 2]:.2f} s" if waits else "none"
         return "\n".join(
             [
                 f"seed {self.plan.seed} on {self.database}",
                 f"kills: {kills} ({_counted(self.kills)}) in {self.killing_seconds:.0f} s, {rate:.0f} a minute",
                 f"requests: {_counted(self.requests)}",
                 f"runs: {self.runs.total()} ({_counted(self.runs)}); steps done: {self.steps}; publications: {self.publications}",
-                f"interrupted and taken up again: {len(waits)}; kill to queued again: {worst}",
+                *map(_interrupted, sorted(self.recoveries.items())),
                 f"checker: {self.verdict}",
                 *(f"also broken: {fault}" for fault in self.faults),
             ]
@@ -104,6 +104,12 @@ class Outcome:
 
 def _counted(counter: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counter.items()))
+
+
+def _interrupted(of: tuple[str, list[float]]) -> str:
+    kind, seconds = of
+    figures = f"median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s"
+    return f"attempts interrupted by the end of a {kind}: {len(seconds)}; from the kill until queued again: {figures}"
 
 
 def run(folder: Path, url: str, plan: Plan, tell: Callable[[int], None] = lambda _: None) -> Outcome:

@@ -5,14 +5,14 @@ from collections import defaultdict
 from tests.faults.seen import Seen
 
 
-def recoveries(seen: Seen) -> list[float]:
-    """Seconds from each kill that interrupted a run to the moment when that run was queued again or had ended."""
+def recoveries(seen: Seen) -> dict[str, list[float]]:
+    """By what was killed: seconds from each kill that interrupted a run until that run was queued again or had ended."""
     worker_process = {worker["id"]: worker["pid"] for worker in seen.rows["worker"]}
     executed_by: dict[str, set[int]] = defaultdict(set)
     for execution in seen.executions.values():
         executed_by[execution.run].add(execution.pid)
     claimed: dict[str, float] = {}
-    found = []
+    found: dict[str, list[float]] = defaultdict(list)
     for move in seen.rows["transition"]:
         if move["to_status"] == "running" and move["subject"] == "run":
             claimed[move["name"]] = move["moved_at"]
@@ -22,6 +22,7 @@ def recoveries(seen: Seen) -> list[float]:
             hit = [
                 kill for kill in seen.kills if (kill["pid"] in children if kill["kind"] == "child" else kill["service"] == worker)
             ]
-            before = [kill["at"] for kill in hit if claimed[move["name"]] <= kill["at"] <= move["moved_at"]]
-            found += [move["moved_at"] - max(before)] if before else []
+            before = [kill for kill in hit if claimed[move["name"]] <= kill["at"] <= move["moved_at"]]
+            if before:
+                found[before[-1]["kind"]].append(move["moved_at"] - before[-1]["at"])
     return found
