@@ -23,8 +23,13 @@ _SESSION = {
     "timezone": "UTC",
     "lock_timeout": "5s",
     "statement_timeout": "10s",
-    # A process that froze in a transaction must not hold its rows, nor the stream of transitions, for ever.
-    "idle_in_transaction_session_timeout": "60s",
+    # A process that froze or was cut off in a transaction must not hold its worker's row, which a rescue needs, nor the
+    # stream of transitions. None of ours is idle for longer than a moment.
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": "10s",
 }
 _SOCKET = {"tcp_user_timeout": 5000, "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
 
