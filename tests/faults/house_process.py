@@ -8,8 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from sqlalchemy.engine import make_url
+
+from app.store import sqlite
 from tests.engine.conftest import House
 
+_OPEN = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
 _ROOT = Path(__file__).parents[2]
 
 
@@ -17,6 +22,7 @@ class HouseProcess:
     """A worker process; `worker` is its worker's id."""
 
     def __init__(self, url: str, folder: Path, **settings: Any) -> None:
+        self.url = url
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tests.faults.house_process", url, str(folder), json.dumps(settings)],
             env={**os.environ, "PYTHONPATH": str(_ROOT)},
@@ -32,8 +38,27 @@ class HouseProcess:
         self.worker = line.split()[1]
 
     def stand_still(self) -> None:
-        """Stop the process as the kernel or a hypervisor does: it runs no instruction until it goes on."""
+        """Stop the process as the kernel or a hypervisor does: it runs no instruction until it goes on.
+
+        Not in the middle of a transaction: then others would stand still with it, and nothing could be seen.
+        """
         os.kill(self.pid, signal.SIGSTOP)
+        while self._is_in_a_transaction():
+            self.go_on()
+            os.kill(self.pid, signal.SIGSTOP)
+
+    def _is_in_a_transaction(self) -> bool:
+        if not self.url.startswith("sqlite"):
+            with psycopg.connect(self.url) as session:
+                return bool(session.execute(_OPEN).fetchall())
+        connection = sqlite.module().connect(make_url(self.url).database, timeout=0.5)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite.module().OperationalError:
+            return True
+        finally:
+            connection.close()
+        return False
 
     def go_on(self) -> None:
         """Let it run again."""

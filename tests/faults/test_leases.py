@@ -68,7 +68,8 @@ def test_a_worker_that_stood_still_past_its_lease_has_lost_everything_and_comes_
     stopped = start_worker(**SHORT)
     run_id = enqueue(manager, node("a", "takes_turns", folder=str(tmp_path)), node("b", "good"))
     pids = first_pids(tmp_path, wait_until)
-    still = [psutil.Process(stopped.pid), *(psutil.Process(stopped.pid).children(recursive=True) if what == "tree" else [])]
+    still = psutil.Process(stopped.pid).children(recursive=True) if what == "tree" else []
+    stopped.stand_still()
     for process in still:
         process.suspend()
     other = make_house(**SHORT)
@@ -78,6 +79,7 @@ def test_a_worker_that_stood_still_past_its_lease_has_lost_everything_and_comes_
     for process in still:
         if process.is_running():
             process.resume()
+    stopped.go_on()
     # What it still believed is refused: the run stays as the other ended it.
     wait_until(lambda: stopped.pid in registered(manager).values(), 20, what="it is there again")
     found = registered(manager)

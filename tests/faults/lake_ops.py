@@ -1,0 +1,48 @@
+"""Ops that stage and publish bars of a small market, and stop on the way where a test wants them."""
+
+import os
+import signal
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from app.definitions import Dataset, OpContext, op
+from app.stocks.lake.market_lake import market_lake
+
+DATASET = "daily_bars"
+
+
+def rows(symbol: str, close: float, count: int = 20) -> pd.DataFrame:
+    """Bars of one instrument, all at the same price."""
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(count)]
+    return pd.DataFrame({"order_book_id": symbol, "trade_date": days, "close": close, "is_suspended": False,
+                         "is_st": False, "source": "test"})  # fmt: skip
+
+
+@op(publishes=True)
+def publish_bars(context: OpContext, *, symbol: str, folder: str = "", first: str = "") -> Dataset:
+    """Stage one instrument at a price that tells the attempt, then publish. In its first attempt it waits, or dies, before."""
+    staged = context.lake.stage(DATASET, rows(symbol, float(context.attempt)))
+    if folder and context.attempt == 1 and not (Path(folder) / "go").exists():
+        (Path(folder) / "staged.part").write_text(str(os.getpid()))
+        (Path(folder) / "staged.part").rename(Path(folder) / "staged")
+        if first == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while not (Path(folder) / "go").exists():
+            time.sleep(0.005)
+        (Path(folder) / "goes").touch()
+    return staged
+
+
+@op(publishes=True)
+def rewrite_bars(context: OpContext, *, close: float, mark: str, symbols: int = 1500) -> Dataset:
+    """Write months of bars anew, all at that price, and publish them."""
+    Path(mark).write_text(str(os.getpid()))
+    ids = np.repeat([f"{600000 + number}.XSHG" for number in range(symbols)], 90)
+    frame = pd.concat([rows("", close, 90)] * symbols, ignore_index=True).assign(order_book_id=ids)
+    noise = np.random.default_rng(int(close)).normal(size=len(frame))
+    market_lake(context).stage(DATASET, frame.assign(open=noise, high=noise + 1, low=noise - 1))
+    return Dataset(DATASET)
