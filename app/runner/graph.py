@@ -80,19 +80,21 @@ def build(spec: RunSpec, data_dir: Path) -> list[Node]:
             node.sources.append(Source(name, source, output or _only_output(source), name in optional))
             source.consumers.append(node)
         node.broken = node.broken or (node.status != "succeeded" and any(source.node.broken for source in node.sources))
+    goes_on = any(node.status == "pending" and not node.broken for node in nodes.values())
     for node in reversed(nodes.values()):
-        if node.status == "succeeded" and _is_missed(node, data_dir):
+        if node.status == "succeeded" and goes_on and _is_missed(node, data_dir):
             node.status = "pending"
     return list(nodes.values())
 
 
 def _is_missed(node: Node, data_dir: Path) -> bool:
-    """Whether a step to come needs what this finished one made and what is no longer there."""
-    waiting = [user for user in node.consumers if user.status == "pending" and not user.broken]
-    if not waiting:
-        return False
+    """Whether a step to come needs what this finished one made and what is no longer there.
+
+    What it staged any of them needs: the next that publishes names everything that was staged.
+    """
     if any(not (data_dir / "lake" / file["path"]).is_file() for file in node.spec["staged"]):
         return True
+    waiting = [user for user in node.consumers if user.status == "pending" and not user.broken]
     gone = {name for name, output in node.outputs.items() if output["kind"] == "frame" and not readable(output, data_dir)}
     return any(source.node is node and source.output in gone for user in waiting for source in user.sources)
 

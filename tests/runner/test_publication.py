@@ -178,3 +178,14 @@ def test_a_step_whose_staged_file_is_gone_runs_again(child: Child, data_dir: Pat
     ran = execute(child, finished, node("sum_of", inputs={"data": "bars"}), answers=Worker(), attempt=2)
     assert ran.one("step_began", "bars")["attempt"] == 2
     assert ran.value("sum_of") == 3.0
+
+
+def test_one_whose_staged_file_is_gone_runs_again_also_where_no_step_to_come_reads_it(child: Child, data_dir: Path) -> None:
+    done = execute(child, node("bars", "stage_bars", params={"rows": 7}), answers=Worker()).one("step_succeeded", "bars")
+    given = {"outputs": done["outputs"], "staged": done["staged"]}
+    finished = node("bars", "stage_bars", params={"rows": 7}, status="succeeded", attempts=1, **given)
+    (data_dir / "lake" / done["staged"][0]["path"]).unlink()
+    worker = Worker("published")
+    ran = execute(child, finished, node("told", "publish_if_told", params={"publish": True}), answers=worker, attempt=2)
+    assert ran.one("step_began", "bars")["attempt"] == 2
+    assert not ran.of("step_failed")
