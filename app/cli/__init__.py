@@ -11,8 +11,11 @@ def main() -> None:
     """The command `openbell`."""
     if sys.argv[1:2] == ["serve"]:
         become_service(sys.argv[1:])
+    from app import journal
     from app.cli.commands import run
 
+    # What `db` and `doctor` log of what they do is not their answer.
+    journal.configure("warning")
     sys.exit(run())
 
 

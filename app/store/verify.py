@@ -74,7 +74,9 @@ def database(opened: Database) -> Iterator[Checked]:
 
 
 def _pages(connection: Connection) -> Checked:
-    found = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)"))]
+    said = (str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)")))
+    # A rule that a row breaks is named by `_constraints`, and keeps no other check from being made.
+    found = [line for line in said if "CHECK constraint failed" not in line] or ["ok"]
     return told("integrity", "every page and index", [] if found == ["ok"] else found, RESTORE)
 
 
