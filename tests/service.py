@@ -82,13 +82,18 @@ class RunningService:
         """End it as a power cut would."""
         return self._end(signal.SIGKILL)
 
-    def _end(self, number: signal.Signals) -> int:
+    def ended(self) -> int:
+        """Its exit code once a signal that was sent to it has ended it."""
+        return self._end(None)
+
+    def _end(self, number: signal.Signals | None) -> int:
         assert self._process is not None
         try:
             below = self.tree()[1:]
         except psutil.NoSuchProcess:
             below = []
-        self._process.send_signal(number)
+        if number is not None:
+            self._process.send_signal(number)
         code = self._process.wait(STOP_SECONDS)
         self._process = None
         self.http.close()
