@@ -1,12 +1,17 @@
 """A run's log is a file of JSON lines: appended by its supervisor, bounded, named in the database."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import IO, Any
+
+import structlog
 
 from app import clock
 from app.store.logs import LogFacts
 
+_log = structlog.get_logger("openbell.logs")
 LIMIT_BYTES = 32 * 2**20
 """Beyond this an attempt's log is cut, with a mark: a flood must not fill the disk."""
 
@@ -38,12 +43,28 @@ class RunLog:
             self.cut = True
             lines = [_line("warning", f"The log is cut here: it reached {LIMIT_BYTES // 2**20} MiB.")]
             data = _encoded(lines[0])
+        try:
+            self._write(data)
+        except OSError as error:
+            # A run ends as what it did, not as what could be said of it: a full disk must not take its ending along.
+            self.cut = True
+            _log.error("the run's log is cut", file=str(self._target), error=str(error))
+            return
+        self.bytes += len(data)
+        self.lines += len(lines)
+
+    def _write(self, data: bytes) -> None:
+        """All of it, or nothing. Raises OSError."""
         if self._file is None:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._target.open("ab", buffering=0)
-        self._file.write(data)
-        self.bytes += len(data)
-        self.lines += len(lines)
+        try:
+            if self._file.write(data) == len(data):
+                return
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._file.truncate(self.bytes)
+            raise
 
     def say(self, level: str, message: str, node: str | None = None) -> None:
         """A line of the supervisor's own."""
