@@ -1,5 +1,6 @@
 """A worker that stands still, is killed or goes on too late: nothing of it lives when its run begins again, it writes nothing."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -68,16 +69,17 @@ def test_a_worker_that_stood_still_past_its_lease_has_lost_everything_and_comes_
     stopped = start_worker(**SHORT)
     run_id = enqueue(manager, node("a", "takes_turns", folder=str(tmp_path)), node("b", "good"))
     pids = first_pids(tmp_path, wait_until)
-    still = psutil.Process(stopped.pid).children(recursive=True) if what == "tree" else []
     stopped.stand_still()
+    still = psutil.Process(stopped.pid).children(recursive=True) if what == "tree" else []
     for process in still:
-        process.suspend()
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that was ending
+            process.suspend()
     other = make_house(**SHORT)
     run = final(manager, run_id)
     assert by_node(run)["a"]["outputs"]["result"]["value"] == [], "what still lived when the run began again"
     assert (run["attempt"], run["crash_count"], by_node(run)["a"]["attempt"]) == (2, 1, 2)
     for process in still:
-        if process.is_running():
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.resume()
     stopped.go_on()
     # What it still believed is refused: the run stays as the other ended it.
