@@ -76,7 +76,11 @@ class _Forks:
             os.waitpid(-1, 0)
 
     def _answer(self) -> bool:
-        request, descriptors, _, _ = socket.recv_fds(self._requests, 1, 4)
+        try:
+            request, descriptors, _, _ = socket.recv_fds(self._requests, 1, 4)
+        except ConnectionResetError:
+            # A worker that ends with a line of ours unread: its end says so instead of saying nothing.
+            return False
         if not request:
             return False
         *descriptors, status = descriptors

@@ -1,5 +1,10 @@
 """The forkserver keeps what it must not pass on, and goes on after whatever an import does to it."""
 
+import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +14,7 @@ from pydantic import SecretStr
 
 from app.engine import forkserver as engine_forkserver
 from app.engine.children import Child, ForkServer, QueryChild
+from app.engine.environment import environment
 from app.errors import Unavailable
 from app.settings import Settings
 from tests.runner.processes import environment_of, kill
@@ -60,6 +66,17 @@ def test_its_environment_is_a_list_of_what_passes(serve: Serve, monkeypatch: pyt
             assert shown["OPENBELL_FILES_PATH"] == str(tmp_path / "bars/*.parquet")
     finally:
         child.close()
+
+
+def test_it_ends_in_order_after_a_worker_that_never_read_what_it_said(tmp_path: Path, wait_until: Callable[..., Any]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        start = json.dumps([theirs.fileno(), os.getpid(), sys.path, {}])
+        command = [sys.executable, "-P", "-c", engine_forkserver._CODE, start]
+        process = subprocess.Popen(command, env=environment(Settings(data_dir=tmp_path)), pass_fds=[theirs.fileno()])
+        # Looked at, and left unread: an empty line says that it serves.
+        wait_until(lambda: ours.recv(4096, socket.MSG_PEEK).endswith(b"\n\n"), 60)
+    assert process.wait(10) == 0
 
 
 def test_a_child_has_the_workers_settings_and_not_those_of_a_file(
