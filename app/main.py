@@ -29,7 +29,7 @@ from app.settings import Settings
 from app.store import calendars, keys, migrate, occupancy, runs, sqlite
 from app.store.ballast import Ballast
 from app.store.copies import private_folder
-from app.store.database import Connection, Database
+from app.store.database import Database
 
 _log = structlog.get_logger("openbell")
 FIRST_JOB = "daily_full_pipeline"
@@ -139,11 +139,8 @@ def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None
         stale = calendars.planted_before(connection, clock.now() - CALENDARS_KEPT)
     sessions = _sessions(engine) if stale else {}
 
-    def plant(connection: Connection) -> list[str]:
-        changed = planting.plant_calendars(connection, sessions)
-        return [*changed, *planting.plant_documents(connection, found, found.documents)]
-
-    if planted := manager.database.write(plant):
+    planted = planting.plant_calendars(manager.database, sessions)
+    if planted := [*planted, *planting.plant_documents(manager.database, found, found.documents)]:
         _log.info("planted", what=planted)
     _first_run(manager)
 

@@ -23,7 +23,7 @@ from app.store.database import Database
 
 _log = structlog.get_logger("openbell.engine")
 _IDLE_CHECK_SECONDS = 5
-_VIEW_CHECK_SECONDS = 1
+_VIEW_CHECK_SECONDS = 5
 
 
 class Engine:

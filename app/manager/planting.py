@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable
 from datetime import date
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,20 +16,20 @@ from app.definitions.trigger import parse_trigger
 from app.errors import OpenbellError
 from app.manager.acceptance import job_and_pipeline
 from app.store import calendars, definitions, pools
-from app.store.database import Connection
+from app.store.database import Connection, Database
 
 _log = structlog.get_logger("openbell.planting")
 
 
-def plant_documents(connection: Connection, catalogue: Catalogue, documents: Iterable[ShippedDocument]) -> list[str]:
-    """Store the shipped definitions that a user neither changed nor deleted; answers which were stored.
+def plant_documents(database: Database, catalogue: Catalogue, documents: Iterable[ShippedDocument]) -> list[str]:
+    """Store the shipped definitions that a user neither changed nor deleted, each by itself; answers which were stored.
 
     One that does not fit the catalogue is left out and logged: a broken module must not stop the start.
     """
     planted = []
     for shipped in documents:
         try:
-            if plant(connection, catalogue, shipped):
+            if database.write(partial(plant, catalogue=catalogue, shipped=shipped)):
                 planted.append(f"{shipped.kind} {shipped.document['name']}")
         except OpenbellError as error:
             _log.error("shipped definition not planted", kind=shipped.kind, name=shipped.document.get("name"), error=str(error))
@@ -87,12 +88,13 @@ def _plant_pool(connection: Connection, document: dict[str, Any]) -> bool:
     return True
 
 
-def plant_calendars(connection: Connection, answer: dict[str, Any]) -> list[str]:
-    """Store the sessions that the query `calendar_sessions` answered; the ids of those that changed."""
+def plant_calendars(database: Database, answer: dict[str, Any]) -> list[str]:
+    """Store the sessions that the query `calendar_sessions` answered, each calendar by itself; the ids of those that changed."""
     changed = []
     for name, found in answer.items():
         days = [date.fromisoformat(day) for day in found["sessions"]]
         content = hashlib.sha256(",".join(found["sessions"]).encode()).hexdigest()[:16]
-        if days and calendars.plant(connection, name, days, found["source"], content):
+        store = partial(calendars.plant, calendar=name, days=days, source=found["source"], content_hash=content)
+        if bool(days) and database.write(store):
             changed.append(name)
     return changed
