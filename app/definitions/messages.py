@@ -57,6 +57,8 @@ class NodeSpec(TypedDict):
     """Input name to [node, output]; the output is empty for an op's only one."""
     params: dict[str, Any]
     retry: dict[str, Any] | None
+    pools: dict[str, int]
+    """Slots that it wants of those that the run holds."""
     status: Literal["pending", "succeeded", "failed", "skipped"]
     attempts: int
     """Step attempts begun so far."""

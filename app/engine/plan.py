@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import clock
-from app.definitions.catalogue import Catalogue
+from app.definitions.catalogue import Catalogue, OpSpec
 from app.definitions.messages import NodeSpec, RunSpec
 from app.definitions.pipeline import resolve
 from app.definitions.retry import RetryPolicy
@@ -46,7 +46,7 @@ class Planner:
         for node in resolve(self._document(connection, run["pipeline"], run["pipeline_version"]), run["params"]):
             op = self._ops[steps[node["id"]]["op"]]
             policy = node["retry"] or (op.retry.model_dump(mode="json") if op.retry else None)
-            nodes.append(_node(node, steps[node["id"]], policy))
+            nodes.append(_node(node, steps[node["id"]], policy, op))
             if policy:
                 retries[node["id"]] = RetryPolicy.model_validate(policy)
             if timeout := node["timeout_seconds"] or op.timeout_seconds:
@@ -76,7 +76,7 @@ def _spec(fence: Fence, run: Row, nodes: list[NodeSpec]) -> RunSpec:
     }
 
 
-def _node(node: dict[str, Any], step: Row, policy: dict[str, Any] | None) -> NodeSpec:
+def _node(node: dict[str, Any], step: Row, policy: dict[str, Any] | None, op: OpSpec) -> NodeSpec:
     known = step["status"] in (StepStatus.succeeded, StepStatus.failed, StepStatus.skipped)
     return {
         "id": node["id"],
@@ -84,6 +84,7 @@ def _node(node: dict[str, Any], step: Row, policy: dict[str, Any] | None) -> Nod
         "inputs": node["inputs"],
         "params": revealed(node["params"]),
         "retry": policy,
+        "pools": {**op.pools, **node["pools"]},
         "status": step["status"] if known else "pending",
         "attempts": step["attempt"],
         "failures": step["failures"],

@@ -40,6 +40,7 @@ class Node:
         self.status: Status = spec["status"]
         self.attempts = spec["attempts"]
         self.failures = spec["failures"]
+        self.pools = spec["pools"]
         self.due_at: datetime | None = clock.parse(spec["due_at"]) if spec["due_at"] else None
         self.outputs: dict[str, Output] = spec["outputs"]
         self.sources: list[Source] = []

@@ -1,7 +1,7 @@
 """The step loop: runs whatever may run, branches beside each other, until nothing is left to do now."""
 
 import queue
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
@@ -27,6 +27,11 @@ class Loop:
         self._delayed: list[Node] = []
         self._running: dict[Future[None], Node] = {}
         self._done: queue.SimpleQueue[Future[None]] = queue.SimpleQueue()
+        # A run holds of each pool what its neediest step wants: steps that want more together take turns.
+        self._held = Counter[str]()
+        for node in run.nodes:
+            self._held |= Counter(node.pools)
+        self._used = Counter[str]()
 
     def run(self) -> RunEnded:
         """Run until all steps are final, what is left waits for a delayed retry, or the run was cancelled."""
@@ -53,16 +58,24 @@ class Loop:
 
     def _begin(self) -> None:
         self._wake_delayed()
-        while self._ready and not self._run.cancelled.is_set():
-            node = self._ready.popleft()
+        while not self._run.cancelled.is_set() and (node := self._next()) is not None:
             if self._ready or self._running or self._delayed:
                 future = _threads.submit(attempt, node, self._run, alone=not self._running)
                 self._running[future] = node
+                self._used.update(node.pools)
                 future.add_done_callback(self._done.put)
             else:
                 # A chain stays on this thread: a hop costs as much as a small step.
                 attempt(node, self._run, alone=True)
                 self._settle(node)
+
+    def _next(self) -> Node | None:
+        """The first ready node for which the slots that the run holds suffice, beside the steps that run."""
+        for node in self._ready:
+            if self._used + Counter(node.pools) <= self._held:
+                self._ready.remove(node)
+                return node
+        return None
 
     def _await_one(self) -> None:
         due = self._due()
@@ -72,6 +85,7 @@ class Loop:
         except queue.Empty:
             return
         node = self._running.pop(future)
+        self._used.subtract(node.pools)
         # A step's own errors are its end; what is raised here is a fault of the runner, and ends this process.
         future.result()
         self._settle(node)

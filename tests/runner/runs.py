@@ -19,6 +19,7 @@ def node(name: str, op: str | None = None, **given: Any) -> dict[str, Any]:
         "inputs": inputs,
         "params": {},
         "retry": None,
+        "pools": {},
         "status": "pending",
         "attempts": 0,
         "failures": 0,

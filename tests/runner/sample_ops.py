@@ -288,6 +288,18 @@ def meets(context: OpContext, *, count: int) -> int:
 
 
 _barriers: dict[int, threading.Barrier] = {}
+_two = threading.Barrier(2)
+
+
+@op
+def meets_nobody() -> None:
+    """Fails when another of its kind runs at the same time."""
+    try:
+        _two.wait(0.3)
+    except threading.BrokenBarrierError:
+        _two.reset()
+        return
+    raise AssertionError("another was there")
 
 
 @op

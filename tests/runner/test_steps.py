@@ -159,6 +159,15 @@ def test_a_policy_may_retry_certain_errors_alone(child: Child) -> None:
     assert len(ran.of("step_failed")) == 2
 
 
+def test_steps_that_want_more_of_a_pool_than_the_run_holds_take_turns(child: Child) -> None:
+    wanting = [node(name, "meets_nobody", pools={"vendor": 1}) for name in ("a", "b")]
+    ran = execute(child, *wanting, node("c", "meets", params={"count": 1}))
+    assert [event["type"] for event in ran.events if event.get("node") == "b"] == ["step_began", "step_succeeded"]
+    assert len(ran.of("step_succeeded")) == 3
+    wide = [node(name, "meets", params={"count": 2}, pools={"vendor": 1}) for name in ("a", "b")]
+    assert len(execute(child, *wide, node("c", "meets", params={"count": 1}, pools={"vendor": 2})).of("step_succeeded")) == 3
+
+
 def test_a_delayed_retry_is_handed_back_while_branches_go_on(child: Child) -> None:
     ran = execute(
         child,
