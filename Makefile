@@ -15,7 +15,7 @@ KILLS := 1000
 DATABASE := sqlite
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet
 
-.PHONY: help run test test-fast soak check fmt migrate lock clean
+.PHONY: help run test test-fast soak soak-crash check fmt migrate lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ test-fast: $(INSTALLED) ## Run the tests that take no more than a second or two 
 
 soak: $(INSTALLED) ## Kill real services while clients ask, and judge the history: make soak SEED=1 KILLS=1000 DATABASE=postgresql
 	$(PYTHON) -m tests.faults.soak --seed $(SEED) --kills $(KILLS) --database $(DATABASE)
+
+soak-crash: $(INSTALLED) ## Crash at every commit, move, link and fsync of every scenario, on both databases (half an hour)
+	CRASH_POINTS=all $(PYTHON) -m pytest -rP $(wildcard tests/faults/test_crash_*.py) tests/faults/test_model.py
 
 check: $(INSTALLED) ## Lint, check the format, the types and the direction of imports
 	$(BIN)/ruff check
