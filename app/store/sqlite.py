@@ -22,6 +22,16 @@ _PRAGMAS = (
 )
 READ_ONLY = "read_only"
 WHEN_DAMAGED = "Run `openbell db verify` to see what is wrong, `openbell db restore` to go back to a backup."
+_DAMAGED = (
+    "malformed",
+    "not a database",
+    "file is encrypted",
+    "unsupported file format",
+    # In a database at our schema: the text that describes its tables is no longer what a migration wrote.
+    "no such table",
+    "no such column",
+)
+_SMALLEST_PAGE = 512
 _SHRINK_BYTES = 16 * 2**20
 
 
@@ -43,10 +53,8 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def is_damaged(error: BaseException | None) -> bool:
-    """Whether SQLite found that the file is not, or no longer, a database."""
-    return isinstance(error, module().DatabaseError) and any(
-        part in str(error) for part in ("malformed", "not a database", "file is encrypted")
-    )
+    """Whether SQLite found that the file is not, or no longer, a database, or not one with our tables."""
+    return isinstance(error, module().DatabaseError) and any(part in str(error) for part in _DAMAGED)
 
 
 def shrink(connection: Any, path: Path) -> None:
@@ -81,6 +89,7 @@ def engine(url: str, readers: int) -> Engine:
     @event.listens_for(made, "connect")
     def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing: we do
+        _refuse_stump(made.url.database or "")
         _turn_to_wal(connection)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
@@ -92,6 +101,13 @@ def engine(url: str, readers: int) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return made
+
+
+def _refuse_stump(file: str) -> None:
+    """Of a file that was cut within its first page SQLite makes an empty database; what was lost would not be missed."""
+    path = Path(file)
+    if path.is_file() and 0 < (size := path.stat().st_size) < _SMALLEST_PAGE:
+        raise module().DatabaseError(f"{size} bytes are not a database")
 
 
 def _turn_to_wal(connection: Any) -> None:

@@ -37,7 +37,7 @@ def main(url: str, folder: Path) -> None:
     watch_commits(points)
     database = Database(url)
     manager = PipelineManager(database, settings)
-    wiring._VIEW_CHECK_SECONDS = 0.2  # type: ignore[assignment] # or the loop would wait ten seconds behind each link
+    wiring._VIEW_CHECK_SECONDS = 0.2  # or the loop would wait ten seconds behind each link
     engine = wiring.Engine(database, settings, "test", forkserver)
     ready = threading.Event()
     engine.start(lambda _: ready.set())
