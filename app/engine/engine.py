@@ -76,33 +76,42 @@ class Engine:
         return worker
 
     def _learn(self, learned: Callable[[Catalogue], None]) -> None:
-        """Ask a child what exists; tell the database; then begin to work."""
+        """Ask a child what exists; tell the database; then begin to work. Again, for as long as one of the two is away."""
+        found: Catalogue | None = None
         while not self._stopping.is_set():
             try:
-                found = self.queries.describe()
-                break
+                found = found or self._described()
+                self._begin_with(found, learned)
+                return
             except Unavailable as error:
                 _log.warning("the op modules are not known yet", error=str(error))
                 self._stopping.wait(1)
-        else:
-            return
+
+    def _described(self) -> Catalogue:
+        found = self.queries.describe()
         for broken in found.broken:
             _log.error("op module is broken", module=broken.module, error=broken.error)
+        return found
+
+    def _begin_with(self, found: Catalogue, learned: Callable[[Catalogue], None]) -> None:
         digest = self._database.write(lambda connection: catalogue.save(connection, found))
-        self.catalogue = found
         try:
             learned(found)
+        except Unavailable:
+            raise
         except Exception:
             # What was already there can still be run; a start must not hang on what it brings along.
             _log.exception("what the op modules bring along was not planted")
+        # Ready from here on: whoever waited for that finds the shipped jobs.
+        self.catalogue = found
         self._reveal()
         if self._is_worker:
             # Before a run begins: what one left half written is then nobody's.
             upkeep.tidy_lake(self._database, self.queries)
         with self._replacing:
-            self._served = found, digest
             if self.worker is not None:
                 self.worker.serve(found, digest)
+            self._served = found, digest
 
     def _catch_up(self) -> None:
         """Readers must not wait for the next publication or start; what is behind at two looks, no child is about to show."""

@@ -31,11 +31,12 @@ HOLDS = and_(
     runs.c.attempt == bindparam("fenced_attempt"),
     runs.c.status == RunStatus.running,
 )
-_GUARD = select(runs).where(HOLDS).with_for_update()
+_ASKED = ("job", "queued_at", "cancel_requested_at", "retry", "failures", "crash_count", "read_snapshot")
+_GUARD = select(*(runs.c[name] for name in _ASKED)).where(HOLDS).with_for_update()
 
 
 def guard(connection: Connection, fence: Fence) -> RowMapping:
-    """The run's row, locked for the transaction. Raises LeaseLost when another attempt owns it."""
+    """What its ending depends on of the run's row, locked for the transaction. Raises LeaseLost when another attempt owns it."""
     row = connection.execute(_GUARD, fence.params).mappings().first()
     if row is None:
         raise LeaseLost(f"Attempt {fence.attempt} of run {fence.run_id} no longer owns it.")

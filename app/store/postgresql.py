@@ -1,5 +1,6 @@
 """How PostgreSQL is opened: no call of ours waits for a server that says nothing, and no session of ours stays open for long."""
 
+import time
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,6 +16,8 @@ APPLICATION = "openbell"
 
 _CONNECT_SECONDS = 2
 _PING_SECONDS = 1.0
+_FRESH_SECONDS = 0.5
+_USED = "used_at"
 _PATIENCE_SECONDS = 12.0
 """A server or network that acknowledges every packet and answers none is past every time-out of the server, of libpq and of
 TCP; only a clock on this side ends such a call. Longer than the server's own limit, so that a slow statement is told as one."""
@@ -83,10 +86,17 @@ def engine(url: str, readers: int) -> Engine:
 
     # Instead of SQLAlchemy's pool_pre_ping, which would have the patience of a statement.
     @event.listens_for(made, "checkout")
-    def _ask(connection: PatientConnection, _record: object, _proxy: object) -> None:
+    def _ask(connection: PatientConnection, record: Any, _proxy: object) -> None:
+        # One that was used a moment ago is not asked: that would double the way to the server for every transaction.
+        if time.monotonic() - record.info.get(_USED, 0.0) < _FRESH_SECONDS:
+            return
         try:
             connection.ping()
         except psycopg.Error as error:
             raise InvalidatePoolError(str(error)) from error
+
+    @event.listens_for(made, "checkin")
+    def _used(_connection: object, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
 
     return made
