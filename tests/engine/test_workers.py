@@ -168,11 +168,12 @@ def test_cancels_that_race_the_end_of_runs_have_one_winner_and_hurt_nothing(make
     assert house.run(node("a", "number"))["status"] == "succeeded"
 
 
-def test_a_run_that_nobody_supervises_is_taken_up_again(make_house: MakeHouse) -> None:
+def test_a_run_that_nobody_supervises_is_taken_up_again(make_house: MakeHouse, wait_until: Any) -> None:
     """As when a claim was committed and its answer never came."""
     house = make_house(poll_seconds=0.2)
     worker = house.engine.worker
     assert worker is not None
+    wait_until(lambda: worker._versions, what="the worker knows its ops")
     job = house.job(node("a", "number"))
     house.manager.pause("job", job)
     run = house.manager.run_job(job)
