@@ -1,5 +1,6 @@
 """What one attempt of a run has to do: its nodes with what is already known of them, its limits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.definitions.retry import RetryPolicy
 from app.engine.secrets import revealed
 from app.store import definitions, runs
 from app.store.claims import Claimed
-from app.store.database import Connection, Row
+from app.store.database import Connection
 from app.store.fence import Fence
 from app.store.status import StepStatus
 
@@ -41,7 +42,7 @@ class Planner:
     def plan(self, connection: Connection, claimed: Claimed) -> Plan:
         """The plan of a run that was just claimed. Raises ConfigurationError for a secret that is not set."""
         fence, run = claimed.fence, claimed.run
-        steps = {step["node"]: step for step in runs.steps_of(connection, [fence.run_id])}
+        steps = {step["node"]: step for step in runs.own_steps(connection, fence.run_id)}
         nodes, timeouts, retries = [], {}, {}
         for node in resolve(self._document(connection, run["pipeline"], run["pipeline_version"]), run["params"]):
             op = self._ops[steps[node["id"]]["op"]]
@@ -64,7 +65,7 @@ class Planner:
         return document
 
 
-def _spec(fence: Fence, run: Row, nodes: list[NodeSpec]) -> RunSpec:
+def _spec(fence: Fence, run: Mapping[str, Any], nodes: list[NodeSpec]) -> RunSpec:
     return {
         "id": fence.run_id,
         "attempt": fence.attempt,
@@ -76,7 +77,7 @@ def _spec(fence: Fence, run: Row, nodes: list[NodeSpec]) -> RunSpec:
     }
 
 
-def _node(node: dict[str, Any], step: Row, policy: dict[str, Any] | None, op: OpSpec) -> NodeSpec:
+def _node(node: dict[str, Any], step: Mapping[str, Any], policy: dict[str, Any] | None, op: OpSpec) -> NodeSpec:
     known = step["status"] in (StepStatus.succeeded, StepStatus.failed, StepStatus.skipped)
     return {
         "id": node["id"],

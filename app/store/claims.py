@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 from sqlalchemy import text as sql
 
 from app import clock
@@ -16,6 +16,7 @@ from app.store.changes import cancel_topic, run_topic
 from app.store.columns import Instant
 from app.store.database import touch
 from app.store.fence import HOLDS, Fence, guard
+from app.store.prepared import Prepared
 from app.store.status import CRASH_LIMIT, Reason, RunStatus, StepStatus
 from app.store.tables import definitions, runs, slots, step_attempts, steps, workers
 from app.store.tables import pools as pool_rows
@@ -43,10 +44,12 @@ def _due(job: Any) -> tuple[ColumnElement[bool], ...]:
 
 _FIRST_RANK = select(runs.c.rank_at).where(*_due(_WITH_ROOM.c.job)).order_by(runs.c.rank_at).limit(1).scalar_subquery()
 _RANKED = select(_WITH_ROOM.c.job, _FIRST_RANK.label("rank_at")).subquery()
-JOBS_WITH_WORK = select(_RANKED).where(_RANKED.c.rank_at.is_not(None)).order_by(_RANKED.c.rank_at).limit(_LOOKED_AT)
+JOBS_WITH_WORK = Prepared(select(_RANKED).where(_RANKED.c.rank_at.is_not(None)).order_by(_RANKED.c.rank_at).limit(_LOOKED_AT))
 """Jobs that have a free slot, are not paused and have a due run, with that run's rank, in its order."""
 
-FIRST_DUE = select(runs).where(*_due(bindparam("of_job"))).order_by(runs.c.rank_at).limit(1).with_for_update(skip_locked=True)
+FIRST_DUE = Prepared(
+    select(runs).where(*_due(bindparam("of_job"))).order_by(runs.c.rank_at).limit(1).with_for_update(skip_locked=True)
+)
 """A job's first due run that no other claimer looks at, kept from them until the commit."""
 
 # Queued in the words of the index: neither held by a worker nor ended.
@@ -54,8 +57,10 @@ _LATER = (runs.c.worker.is_(None), runs.c.finished_at.is_(None), runs.c.due_at >
 NEXT_DUE = select(func.min(runs.c.due_at)).where(*_LATER)
 
 # Locked, so that whoever declares the worker dead waits for this claim and then takes its run over too.
-_ALIVE = select(workers.c.id).where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None)).with_for_update(read=True)
-_BEGIN = (
+_ALIVE = Prepared(
+    select(workers.c.id).where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None)).with_for_update(read=True)
+)
+_BEGIN = Prepared(
     update(runs)
     .where(runs.c.id == bindparam("run"), runs.c.status == RunStatus.queued)
     .values(
@@ -66,7 +71,7 @@ _BEGIN = (
         started_at=bindparam("begun", type_=Instant),
     )
 )
-_END = (
+_END = Prepared(
     update(runs)
     .where(HOLDS)
     .values(
@@ -84,7 +89,7 @@ class Claimed:
     """A run that is the worker's now, and its row as it was in the queue."""
 
     fence: Fence
-    run: RowMapping
+    run: Mapping[str, Any]
 
 
 def claim(connection: Connection, worker: str, code_versions: Mapping[str, str], limit: int) -> list[Claimed]:
@@ -96,15 +101,15 @@ def claim(connection: Connection, worker: str, code_versions: Mapping[str, str],
     blocked job makes a claim slow.
     """
     now = clock.now()
-    if connection.execute(_ALIVE, {"by": worker}).first() is None:
+    if _ALIVE.first(connection, {"by": worker}) is None:
         return []
     claimed: list[Claimed] = []
     full: set[str] = set()
     # By rank; what stands here of a job is at most the rank of its first due run, which is asked when its turn comes.
-    jobs = [(row.rank_at, row.job) for row in connection.execute(JOBS_WITH_WORK, {"now": now})]
+    jobs = [(row["rank_at"], row["job"]) for row in JOBS_WITH_WORK.all(connection, {"now": now})]
     while jobs and len(claimed) < limit:
         rank, job = heapq.heappop(jobs)
-        run = connection.execute(FIRST_DUE, {"of_job": job, "now": now}).mappings().first()
+        run = FIRST_DUE.first(connection, {"of_job": job, "now": now})
         if run is None or not run["code_versions"].keys() <= code_versions.keys() or full & run["pools"].keys():
             continue
         if jobs and run["rank_at"] > max(rank, jobs[0][0]):
@@ -121,17 +126,17 @@ def claim(connection: Connection, worker: str, code_versions: Mapping[str, str],
     return claimed
 
 
-def _begin(connection: Connection, run: RowMapping, fence: Fence, now: datetime, code_versions: dict[str, str]) -> None:
+def _begin(connection: Connection, run: Mapping[str, Any], fence: Fence, now: datetime, code_versions: dict[str, str]) -> None:
     begun = run["started_at"] or now
     row = {"run": fence.run_id, "by": fence.worker, "claim": fence.attempt, "code": code_versions, "begun": begun}
-    connection.execute(_BEGIN, row)
+    _BEGIN.run(connection, [row])
     _moved(connection, fence, run["job"], RunStatus.queued, RunStatus.running)
 
 
 def finish(
     connection: Connection,
     fence: Fence,
-    run: RowMapping,
+    run: Mapping[str, Any],
     status: RunStatus,
     reason: Reason | None = None,
     error: dict[str, Any] | None = None,
@@ -140,13 +145,13 @@ def finish(
     now = clock.now()
     if status is not RunStatus.succeeded:
         _cancel_open_steps(connection, fence, Reason.cancelled if status is RunStatus.cancelled else None, now)
-    connection.execute(_END, {**fence.params, "to": status, "why": reason, "fault": error, "ended": now})
+    _END.run(connection, [{**fence.params, "to": status, "why": reason, "fault": error, "ended": now}])
     pools.free(connection, fence.run_id)
     _moved(connection, fence, run["job"], RunStatus.running, status, reason)
 
 
 def release(
-    connection: Connection, fence: Fence, run: RowMapping, due_at: datetime, *, failures: int = 0, crashed: bool = False
+    connection: Connection, fence: Fence, run: Mapping[str, Any], due_at: datetime, *, failures: int = 0, crashed: bool = False
 ) -> RunStatus:
     """Give the guarded run back to the queue, due then; answers what became of it: a lost child too many ends it."""
     crash_count = run["crash_count"] + crashed

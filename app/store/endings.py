@@ -1,18 +1,20 @@
 """How a run's execution ends, decided from its steps in the transaction that writes it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from app import clock
 from app.definitions.retry import RetryPolicy
 from app.store import claims
 from app.store.fence import Fence, guard
+from app.store.prepared import Prepared
 from app.store.status import FINAL_STEP, Reason, RunStatus, StepStatus
 from app.store.tables import steps
 
-_STEPS = (
+_STEPS = Prepared(
     select(steps.c.node, steps.c.status, steps.c.reason, steps.c.due_at, steps.c.error)
     .where(steps.c.run_id == bindparam("run"))
     .order_by(steps.c.position)
@@ -20,7 +22,7 @@ _STEPS = (
 
 
 def settle(
-    connection: Connection, fence: Fence, limit: tuple[Reason, str] | None = None, guarded: RowMapping | None = None
+    connection: Connection, fence: Fence, limit: tuple[Reason, str] | None = None, guarded: Mapping[str, Any] | None = None
 ) -> RunStatus:
     """End the run if its steps are final, or give it back until the next one is due. Raises LeaseLost.
 
@@ -31,7 +33,7 @@ def settle(
     if limit is not None:
         reason, sentence = limit
         return _failed(connection, fence, run, reason, {"type": reason.value, "message": sentence})
-    found = connection.execute(_STEPS, {"run": fence.run_id}).mappings().all()
+    found = _STEPS.all(connection, {"run": fence.run_id})
     waiting = [step for step in found if step["status"] not in FINAL_STEP]
     # A step that was cut short by the wish to stop may have ended as failed, and what follows it was skipped.
     if run["cancel_requested_at"] is not None and (waiting or any(step["reason"] == Reason.cancelled for step in found)):
@@ -48,7 +50,7 @@ def settle(
     return _failed(connection, fence, run, Reason(failed[0]["reason"]), error)
 
 
-def _failed(connection: Connection, fence: Fence, run: RowMapping, reason: Reason, error: dict[str, Any]) -> RunStatus:
+def _failed(connection: Connection, fence: Fence, run: Mapping[str, Any], reason: Reason, error: dict[str, Any]) -> RunStatus:
     """End the run as failed, or give it back if its job's retry policy pays for another attempt."""
     if (due := _run_retry(run, tuple(error.get("classes", ())))) is not None:
         _begin_again(connection, fence)
@@ -58,7 +60,7 @@ def _failed(connection: Connection, fence: Fence, run: RowMapping, reason: Reaso
     return RunStatus.failed
 
 
-def _run_retry(run: RowMapping, error_classes: tuple[str, ...]) -> datetime | None:
+def _run_retry(run: Mapping[str, Any], error_classes: tuple[str, ...]) -> datetime | None:
     if not run["retry"] or run["cancel_requested_at"] is not None:
         return None
     policy, failures = RetryPolicy.model_validate(run["retry"]), run["failures"] + 1

@@ -1,11 +1,13 @@
 """The fence: a worker's right to write a run, and the condition that every write of it carries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from app.errors import LeaseLost
+from app.store.prepared import Prepared
 from app.store.status import RunStatus
 from app.store.tables import runs
 
@@ -32,12 +34,12 @@ HOLDS = and_(
     runs.c.status == RunStatus.running,
 )
 _ASKED = ("job", "queued_at", "cancel_requested_at", "retry", "failures", "crash_count", "read_snapshot")
-_GUARD = select(*(runs.c[name] for name in _ASKED)).where(HOLDS).with_for_update()
+_GUARD = Prepared(select(*(runs.c[name] for name in _ASKED)).where(HOLDS).with_for_update())
 
 
-def guard(connection: Connection, fence: Fence) -> RowMapping:
+def guard(connection: Connection, fence: Fence) -> Mapping[str, Any]:
     """What its ending depends on of the run's row, locked for the transaction. Raises LeaseLost when another attempt owns it."""
-    row = connection.execute(_GUARD, fence.params).mappings().first()
+    row = _GUARD.first(connection, fence.params)
     if row is None:
         raise LeaseLost(f"Attempt {fence.attempt} of run {fence.run_id} no longer owns it.")
     return row

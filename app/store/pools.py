@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, sel
 from app.errors import InUse, NotFound
 from app.store.changes import QUEUE
 from app.store.database import touch
+from app.store.prepared import Prepared
 from app.store.tables import pools, slots
 
 JOB = "job:"
@@ -41,15 +42,15 @@ def take(connection: Connection, needed: Mapping[str, int], run_id: str, attempt
     """
     held = []
     for name in sorted(needed):
-        numbers = connection.execute(_FREE, {"named": name, "count": needed[name]}).scalars().all()
+        numbers = [row["n"] for row in _FREE.all(connection, {"named": name, "count": needed[name]})]
         if len(numbers) < needed[name]:
             return False
         held += [{"named": name, "number": n, "run": run_id, "claim": attempt} for n in numbers]
-    connection.execute(_HOLD, held)
+    _HOLD.run(connection, held)
     return True
 
 
-_FREE = (
+_FREE = Prepared(
     select(slots.c.n)
     .join(pools, pools.c.name == slots.c.pool)
     .where(slots.c.pool == bindparam("named"), slots.c.run_id.is_(None), slots.c.n < pools.c.size)
@@ -57,23 +58,23 @@ _FREE = (
     .limit(bindparam("count", type_=Integer))
     .with_for_update(of=slots, skip_locked=True)
 )
-_HOLD = (
+_HOLD = Prepared(
     update(slots)
     .where(slots.c.pool == bindparam("named"), slots.c.n == bindparam("number"))
     .values(run_id=bindparam("run"), attempt=bindparam("claim"))
 )
 _HELD = slots.c.run_id == bindparam("run")
-_LET_GO = update(slots).where(_HELD).values(run_id=None, attempt=None)
+_LET_GO = Prepared(update(slots).where(_HELD).values(run_id=None, attempt=None))
 
 
 def has_room(connection: Connection, name: str) -> bool:
     """Whether one slot is free."""
-    return connection.execute(_FREE, {"named": name, "count": 1}).first() is not None
+    return _FREE.first(connection, {"named": name, "count": 1}) is not None
 
 
 def free(connection: Connection, run_id: str) -> None:
     """Let go of everything the run holds. Slots above their pool's size are taken by nobody any more."""
-    connection.execute(_LET_GO, {"run": run_id})
+    _LET_GO.run(connection, [{"run": run_id}])
     touch(connection, QUEUE)
 
 

@@ -13,6 +13,7 @@ from app.errors import NotFound
 from app.store import transitions
 from app.store.changes import QUEUE, run_topic
 from app.store.database import touch
+from app.store.prepared import Prepared
 from app.store.status import PRIORITY_SECONDS, RunStatus, StepStatus
 from app.store.tables import run_tags, runs, step_attempts, steps
 
@@ -57,18 +58,18 @@ class Accepted:
         return str(self.run["id"])
 
 
-_INSERT_RUN, _INSERT_TAGS, _INSERT_STEPS = insert(runs), insert(run_tags), insert(steps)
+_INSERT_RUN, _INSERT_TAGS, _INSERT_STEPS = (Prepared(insert(table).inline(), table.c.keys()) for table in (runs, run_tags, steps))
 
 
 def enqueue(connection: Connection, new: NewRun) -> Accepted:
     """Accept a run. Durable once the transaction commits."""
     run = as_accepted(new)
     run_id = run["id"]
-    connection.execute(_INSERT_RUN, run)
+    _INSERT_RUN.run(connection, [run])
     if new.tags:
-        connection.execute(_INSERT_TAGS, [{"run_id": run_id, "key": key, "value": value} for key, value in new.tags.items()])
+        _INSERT_TAGS.run(connection, [{"run_id": run_id, "key": key, "value": value} for key, value in new.tags.items()])
     own = [_step(run_id, new, position) for position in range(len(new.nodes))]
-    connection.execute(_INSERT_STEPS, own)
+    _INSERT_STEPS.run(connection, own)
     transitions.add(connection, [{"subject": "run", "name": run_id, "job": new.job, "to_status": RunStatus.queued}])
     touch(connection, QUEUE, run_topic(run_id))
     return Accepted(run, own)
@@ -119,6 +120,7 @@ def queued(connection: Connection) -> int:
 _GET = select(runs).where(runs.c.id == bindparam("run"))
 _STATUS = select(runs.c.status).where(runs.c.id == bindparam("run"))
 _STEPS = select(steps).where(steps.c.run_id.in_(bindparam("runs", expanding=True))).order_by(steps.c.run_id, steps.c.position)
+_OWN_STEPS = Prepared(select(steps).where(steps.c.run_id == bindparam("run")).order_by(steps.c.position))
 
 
 def get(connection: Connection, run_id: str) -> RowMapping:
@@ -172,6 +174,11 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
         key, value = wanted.tag
         query = query.join(run_tags, run_tags.c.run_id == runs.c.id).where(run_tags.c.key == key, run_tags.c.value == value)
     return query
+
+
+def own_steps(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """The run's steps in its pipeline's order, for its execution."""
+    return _OWN_STEPS.all(connection, {"run": run_id})
 
 
 def steps_of(connection: Connection, run_ids: Sequence[str]) -> Sequence[RowMapping]:

@@ -1,9 +1,9 @@
 """What a run's process reported, written down in order under the run's fence."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from app import clock
 from app.definitions.messages import StepBegan, StepFailed, StepSkipped, StepSucceeded
@@ -11,12 +11,13 @@ from app.store import transitions
 from app.store.changes import run_topic
 from app.store.database import touch
 from app.store.fence import Fence, guard
+from app.store.prepared import Prepared
 from app.store.status import StepStatus
 from app.store.tables import step_attempts, steps
 
 StepEvent = StepBegan | StepSucceeded | StepFailed | StepSkipped
 
-_BEGIN = (
+_BEGIN = Prepared(
     update(steps)
     .where(steps.c.run_id == bindparam("run"), steps.c.node == bindparam("at_node"))
     .values(
@@ -31,7 +32,7 @@ _BEGIN = (
     )
 )
 # A step's begin and its end are two statements: they may come in two batches, and the end must not undo the begin.
-_END = (
+_END = Prepared(
     update(steps)
     .where(steps.c.run_id == bindparam("run"), steps.c.node == bindparam("at_node"))
     .values(
@@ -46,7 +47,7 @@ _END = (
         error=bindparam("fault", type_=steps.c.error.type),
     )
 )
-_END_ATTEMPT = (
+_END_ATTEMPT = Prepared(
     update(step_attempts)
     .where(
         step_attempts.c.run_id == bindparam("run"),
@@ -61,11 +62,13 @@ _END_ATTEMPT = (
         error=bindparam("fault", type_=step_attempts.c.error.type),
     )
 )
-_BEGIN_AND_END = _END.values(attempt=bindparam("step_attempt"), run_attempt=bindparam("claim"), started_at=bindparam("begun"))
-_INSERT_ATTEMPT = insert(step_attempts)
+_BEGIN_AND_END = Prepared(
+    _END.statement.values(attempt=bindparam("step_attempt"), run_attempt=bindparam("claim"), started_at=bindparam("begun"))
+)
+_INSERT_ATTEMPT = Prepared(insert(step_attempts).inline(), step_attempts.c.keys())
 
 
-def record(connection: Connection, fence: Fence, events: Sequence[StepEvent]) -> RowMapping:
+def record(connection: Connection, fence: Fence, events: Sequence[StepEvent]) -> Mapping[str, Any]:
     """Write a batch of a run's step events; answers the guarded run. Raises LeaseLost: then nothing of the batch is kept."""
     run = guard(connection, fence)
     for group in _groups(events):
@@ -101,7 +104,7 @@ def _record(connection: Connection, fence: Fence, job: str, events: Sequence[Ste
         (_END_ATTEMPT, [row["attempt"] for node, row in ended.items() if node not in whole and row["attempt"]]),
     ):
         if rows:
-            connection.execute(statement, rows)
+            statement.run(connection, rows)
     transitions.add(connection, [_moved(fence, job, event) for event in events])
 
 

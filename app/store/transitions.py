@@ -9,10 +9,11 @@ from sqlalchemy import Connection, insert, select
 from app import clock
 from app.store.changes import TRANSITIONS, ended_topic
 from app.store.database import touch
+from app.store.prepared import Prepared
 from app.store.status import FINAL_RUN
 from app.store.tables import transitions
 
-_INSERT = insert(transitions)
+_INSERT = Prepared(insert(transitions).inline(), [column.name for column in transitions.c if column.name != "seq"])
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -21,7 +22,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         return
     blank = {"node": None, "job": None, "from_status": None, "reason": None, "attempt": None, "worker": None}
     at = clock.now()
-    connection.execute(_INSERT, [{"at": at, **blank, **row} for row in rows])
+    _INSERT.run(connection, [{"at": at, **blank, **row} for row in rows])
     ended = (row["name"] for row in rows if row["subject"] == "run" and row["to_status"] in FINAL_RUN)
     touch(connection, TRANSITIONS, *map(ended_topic, ended))
 
