@@ -35,9 +35,11 @@ def drain(place: Path, runs: int, **settings: object) -> float:
         running.http.post("/api/v1/jobs/chain/runs?wait=30", json={}).raise_for_status()
         running.http.post("/api/v1/jobs/chain/pause").raise_for_status()
         for _ in range(runs):
-            running.http.post("/api/v1/jobs/chain/runs", json={}).raise_for_status()
+            last = running.http.post("/api/v1/jobs/chain/runs", json={}).raise_for_status().json()["id"]
         began = time.perf_counter()
         running.http.post("/api/v1/jobs/chain/resume").raise_for_status()
+        # Waiting for the last costs the service nothing; asking for the others again and again would.
+        running.http.get(f"/api/v1/runs/{last}?wait=60").raise_for_status()
         while _left(running):
             time.sleep(0.02)
         seconds = time.perf_counter() - began
