@@ -7,6 +7,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+_SWEPT_SECONDS = 5
+
 
 def lock_path(data_dir: Path, worker: str) -> Path:
     """The file that a worker holds locked for as long as it lives."""
@@ -18,8 +20,12 @@ def hold(data_dir: Path, worker: str) -> FileLock:
     path = lock_path(data_dir, worker)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
-    lock.acquire(blocking=False)
-    return lock
+    while True:
+        # Who sweeps up may have found the file before it was locked.
+        lock.acquire(timeout=_SWEPT_SECONDS)
+        if path.exists():
+            return lock
+        lock.release()
 
 
 def let_go(data_dir: Path, worker: str, lock: FileLock) -> None:
