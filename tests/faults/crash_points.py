@@ -8,6 +8,7 @@ points that were reached. Whoever crashes by a plan takes it away first: there i
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ class Points:
                 self._token, self._count = token, 0
             self._count += 1
             with Path(f"{self._plan}.hits").open("a") as hits:
-                hits.write(f"{token} {self._count} {what}\n")
+                hits.write(f"{token} {self._count} {time.monotonic_ns()} {what}\n")
             return side if self._count == int(number) else None
 
     def _die(self) -> None:
@@ -100,5 +101,4 @@ def watch_commits(points: Points) -> None:
 
 
 def _where(argument: Any) -> str:
-    place = Path(f"/proc/self/fd/{argument}").readlink() if isinstance(argument, int) else Path(argument)
-    return "/".join(place.parts[-2:])
+    return str(Path(f"/proc/self/fd/{argument}").readlink() if isinstance(argument, int) else argument)

@@ -4,7 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -45,11 +45,16 @@ class Plan:
             self.crashed = True
 
     @property
+    def hits(self) -> list[tuple[int, int, str]]:
+        """What was reached: its number, when (nanoseconds of the machine's own clock), what."""
+        hits = Path(f"{self._file}.hits")
+        lines = [line.split(" ", 3) for line in hits.read_text().splitlines()] if hits.exists() else []
+        return [(int(number), int(at), what) for token, number, at, what in lines if token == self._token]
+
+    @property
     def points(self) -> dict[int, str]:
         """What was reached, by number."""
-        hits = Path(f"{self._file}.hits")
-        lines = [line.split(" ", 2) for line in hits.read_text().splitlines()] if hits.exists() else []
-        return {int(line[1]): line[2] for line in lines if line[0] == self._token}
+        return {number: what for number, _, what in self.hits}
 
     def __str__(self) -> str:
         return f"a crash of the {self.role} {self.side} point {self.number} ({self.points.get(self.number, 'never reached')})"
@@ -58,7 +63,9 @@ class Plan:
 class Stage:
     """One data dir and database with a driver over them."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, under: Sequence[str] = ()) -> None:
+        """`under`: a command that watches the driver."""
+        self._under = under
         self.url = url
         self.folder = folder
         self.data_dir = folder / "var"
@@ -69,7 +76,7 @@ class Stage:
         """Start a driver, or the next one; answers when it can do its work."""
         with (self.folder / "driver.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tests.faults.crash_driver", self.url, str(self.folder)],
+                [*self._under, sys.executable, "-P", "-m", "tests.faults.crash_driver", self.url, str(self.folder)],
                 cwd=self.folder,
                 env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
                 stdin=subprocess.PIPE,

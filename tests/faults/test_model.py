@@ -272,7 +272,7 @@ def test_the_store_does_what_the_model_does(database: Database, tmp_path: Path, 
     run_state_machine_as_test(
         lambda: Store(Database(url), clock_file),
         settings=settings(
-            max_examples=1000 if ALL else 40,
+            max_examples=1000 if ALL else 25,
             stateful_step_count=50,
             derandomize=not ALL,
             phases=(Phase.generate, Phase.shrink) if ALL else (Phase.generate,),  # to shrink a failure takes minutes
