@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     beat_seconds: float = Field(5, gt=0, description="How often a worker renews its lease.")
     lease_seconds: float = Field(30, gt=0, description="How long a worker may be silent before its runs are taken over.")
     reap_seconds: float = Field(5, gt=0, description="How often dead workers are looked for.")
+    unknown_op_seconds: float = Field(
+        300, ge=0, description="How long a run waits for a worker that has its op, once none has, before it fails."
+    )
     poll_seconds: float = Field(2, gt=0, description="How often the queue is looked at when nothing woke the worker.")
     grace_seconds: float = Field(10, ge=0, description="How long a run may go on after being told to stop.")
     child_idle_seconds: float = Field(60, ge=0, description="How long an idle child process is kept.")

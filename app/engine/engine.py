@@ -63,7 +63,7 @@ class Engine:
         self._scheduler.add_job(tidy, "interval", seconds=upkeep.TIDY_SECONDS, id="tidy-lake")
         self._scheduler.add_job(self._catch_up, "interval", seconds=_VIEW_CHECK_SECONDS, id="view")
         self.worker = self._new_worker()
-        self._reaper = Reaper(self._database, self._settings.data_dir, self._own, self._settings.reap_seconds)
+        self._reaper = Reaper(self._database, self._settings, self._own)
         self._reaper.run_once()
         self._reaper.start()
 

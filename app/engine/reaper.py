@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 
 from app import clock
 from app.engine import leftovers, liveness
+from app.settings import Settings
 from app.store import catalogue, claims, workers
 from app.store.database import Database
 
@@ -22,12 +22,13 @@ _LOCKS_SECONDS = 0.5
 class Reaper:
     """Looks every few seconds, on the monotonic clock. Any number of them may look at the same time."""
 
-    def __init__(self, database: Database, data_dir: Path, own: Callable[[], str], seconds: float) -> None:
+    def __init__(self, database: Database, settings: Settings, own: Callable[[], str]) -> None:
         self._database = database
-        self._data_dir = data_dir
+        self._data_dir = settings.data_dir
         self._own = own
-        self._seconds = seconds
-        self._heartbeats = liveness.Heartbeats(2 * seconds)
+        self._seconds = settings.reap_seconds
+        self._patience = timedelta(seconds=settings.unknown_op_seconds)
+        self._heartbeats = liveness.Heartbeats(2 * settings.reap_seconds)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="reaper", daemon=True)
 
@@ -89,20 +90,23 @@ class Reaper:
         return rescued
 
     def _end_unknown(self) -> None:
-        """End what nobody can execute: once every living worker has said what it has."""
+        """End what nobody can execute: once every living worker has said what it has.
+
+        One that had the op and went may be on its way back.
+        """
+        before = clock.now() - self._patience
         with self._database.read() as connection:
             living = workers.registered(connection)
             if not living or any(row["catalogue"] is None for row in living):
                 return
-            found = [catalogue.load(connection, row["catalogue"]) for row in living]
+            found = [catalogue.load(connection, digest) for digest in workers.catalogues_since(connection, before)]
         known = {name for one in found for name in one.by_name}
-        before = clock.now() - timedelta(seconds=self._seconds)
         for run in self._database.write(lambda connection: claims.fail_unknown(connection, known, before)):
             _log.error("run ended: nobody has its op", run=run)
 
     def _rescue(self, worker: str, how: str) -> list[str]:
         """Declare it dead, so that it claims nothing more; end what of it lives on this host; then give its runs back."""
-        self._database.write(lambda connection: workers.declare_dead(connection, worker, how))
+        self._database.write(lambda connection: claims.declare_dead(connection, worker, how))
         with self._database.read() as connection:
             held = claims.held_by(connection, worker)
         leftovers.end_attempts(held)

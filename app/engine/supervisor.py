@@ -44,7 +44,7 @@ class Supervisor:
         plan: Plan,
         log: RunLog,
         grace_seconds: float,
-        following: Callable[[Connection], Plan | None],
+        following: Callable[["Supervisor", Connection], Plan | None],
     ) -> None:
         self._database = database
         self._children = children
@@ -102,11 +102,16 @@ class Supervisor:
         return self._next
 
     def _execute(self) -> None:
+        if self._handing_back:
+            self._finish(lambda connection: endings.hand_back(connection, self.fence))
+            return
         try:
             self._child = child = self._children.take()
         except (ChildLost, Unavailable) as error:
             self._no_process(str(error))
             return
+        if self._fenced.is_set():
+            raise LeaseLost
         try:
             child.send({"type": "run", "run": self._plan.spec})
             while not self._ended:
@@ -198,7 +203,7 @@ class Supervisor:
         def finish(connection: Connection) -> tuple[RunStatus, Plan | None]:
             if facts is not None:
                 logs.save(connection, fence.run_id, fence.attempt, facts)
-            return work(connection), self._following(connection)
+            return work(connection), self._following(self, connection)
 
         status, self._next = self._write(finish)
         self._ended = True

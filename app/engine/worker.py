@@ -20,6 +20,7 @@ from app.engine.children import ChildPool
 from app.engine.lease import Lease
 from app.engine.logs import RunLog
 from app.engine.plan import Plan, Planner
+from app.engine.slots import Slots
 from app.engine.supervisor import Supervisor
 from app.errors import LeaseLost, OpenbellError, Unavailable
 from app.settings import Settings
@@ -55,14 +56,12 @@ class Worker:
         self._lost = lost
         self._planner = Planner(Catalogue())
         self._versions: dict[str, str] = {}
-        self._running: dict[Fence, Supervisor] = {}
-        self._lock = threading.Lock()
+        self._slots = Slots(settings.slots)
         self._woken = threading.Event()
         self._stopping = threading.Event()
-        self._hurried = False
+        self._hurried = threading.Event()
         self._lack: str | None = None
         self._looked = 0.0
-        self._strays: set[Fence] = set()
         self._crowded = False
         self.lease = Lease(database, self.id, settings, self._lose_everything)
         self._thread = threading.Thread(target=self._dispatching, name="dispatcher", daemon=True)
@@ -97,16 +96,13 @@ class Worker:
         self._woken.set()
         if self._thread.ident is not None:
             self._thread.join()
-        if running := len(self._supervisors()):
+        if running := len(self._slots.supervisors):
             _log.info("waiting for runs to end", runs=running, seconds=self._settings.grace_seconds)
-        self._drain(self._settings.grace_seconds)
-        self._hurried = False
-        for supervisor in self._supervisors():
-            supervisor.hand_back()
+        self._drain(self._settings.grace_seconds, self._hurried)
+        self._slots.end(Supervisor.hand_back)
         self._drain(_HAND_BACK_SECONDS)
         # What could not be handed back by now writes nothing more: the database is away, and others take it over later.
-        for supervisor in self._supervisors():
-            supervisor.kill()
+        self._slots.end(Supervisor.kill)
         self.lease.stop()
         try:
             self._database.write(lambda connection: workers.deregister(connection, self.id))
@@ -116,19 +112,18 @@ class Worker:
 
     def hurry(self) -> None:
         """Wait for no run any more: hand them all back at once."""
-        self._hurried = True
+        self._hurried.set()
         self._woken.set()
 
-    def _drain(self, seconds: float) -> None:
+    def _drain(self, seconds: float, cut_short: threading.Event | None = None) -> None:
         until = time.monotonic() + seconds
-        while self._supervisors() and not self._hurried and (left := until - time.monotonic()) > 0:
+        while self._is_busy(cut_short) and (left := until - time.monotonic()) > 0:
             self._woken.clear()
-            if self._supervisors() and not self._hurried:
+            if self._is_busy(cut_short):
                 self._woken.wait(left)
 
-    def _supervisors(self) -> list[Supervisor]:
-        with self._lock:
-            return list(self._running.values())
+    def _is_busy(self, cut_short: threading.Event | None) -> bool:
+        return bool(self._slots.supervisors) and not (cut_short is not None and cut_short.is_set())
 
     def _dispatching(self) -> None:
         with self._database.changes.listening(QUEUE, self._woken.set):
@@ -146,7 +141,7 @@ class Worker:
         if time.monotonic() - self._looked >= self._settings.poll_seconds:
             self._looked = time.monotonic()
             self._hand_back_strays()
-        free = self._settings.slots - len(self._supervisors())
+        free = self._slots.free
         if free <= 0 or self._lacks_room():
             return self._settings.poll_seconds
         plans = self._database.write(lambda connection: self._claim(connection, free))
@@ -167,6 +162,8 @@ class Worker:
     def _claim(self, connection: Connection, free: int) -> list[Plan]:
         """Claim as many runs as there are free slots, no more: a hoarded run waits while another worker idles."""
         plans: list[Plan] = []
+        if self._stopping.is_set():
+            return plans
         for claimed in claims.claim(connection, self.id, self._versions, free):
             try:
                 plans.append(self._planner.plan(connection, claimed))
@@ -182,12 +179,14 @@ class Worker:
         seconds = (due - now).total_seconds() if due else self._settings.poll_seconds
         return min(max(seconds, 0.0), self._settings.poll_seconds)
 
-    def _following(self, connection: Connection) -> Plan | None:
+    def _following(self, supervisor: Supervisor, connection: Connection) -> Plan | None:
         """What the slot that ends a run takes next, in the same commit, while more runs wait than there are slots."""
-        if not self._crowded or self._stopping.is_set():
+        if not self._crowded:
             return None
         plans = self._claim(connection, 1)
         self._crowded = bool(plans)
+        for planned in plans:
+            self._slots.expect(supervisor, planned.fence)
         return plans[0] if plans else None
 
     def _supervisor(self, planned: Plan) -> Supervisor:
@@ -198,8 +197,7 @@ class Worker:
     def _execute(self, planned: Plan) -> None:
         """Give a claimed run to a slot."""
         fence, supervisor = planned.fence, self._supervisor(planned)
-        with self._lock:
-            self._running[fence] = supervisor
+        self._slots.fill(supervisor)
         self._scheduler.add_job(
             self._occupy, args=(supervisor,), executor=SLOTS, id=f"{fence.run_id}.{fence.attempt}", misfire_grace_time=None
         )
@@ -208,13 +206,9 @@ class Worker:
         """One slot: a run, and those that follow it."""
         while (planned := self._supervise(supervisor)) is not None:
             following = self._supervisor(planned)
-            with self._lock:
-                del self._running[supervisor.fence]
-                self._running[following.fence] = following
+            self._slots.fill(following, after=supervisor)
             supervisor = following
-        with self._lock:
-            full = len(self._running) >= self._settings.slots
-            del self._running[supervisor.fence]
+        full = self._slots.empty(supervisor)
         # With a slot to spare the dispatcher was woken by the run's end itself.
         if full or self._stopping.is_set():
             self._woken.set()
@@ -240,14 +234,11 @@ class Worker:
     def _hand_back_strays(self) -> None:
         """Runs that are ours by the database and that nobody here supervises: a write or its answer was lost on the way.
 
-        One that was so at the last look already: a slot may have claimed one and be about to supervise it.
+        Only the dispatcher comes here, and what it claimed itself it supervises by now.
         """
         with self._database.read() as connection:
-            held = set(claims.held_by(connection, self.id))
-        with self._lock:
-            found = held - self._running.keys()
-        strays, self._strays = found & self._strays, found
-        for fence in strays:
+            held = claims.held_by(connection, self.id)
+        for fence in self._slots.strays(held):
             _log.warning("a run without a supervisor is handed back", run=fence.run_id, attempt=fence.attempt)
             with contextlib.suppress(LeaseLost):
                 self._database.write(partial(endings.hand_back, fence=fence))
@@ -256,9 +247,7 @@ class Worker:
         """The lease is gone: end every run process before another worker begins their runs again."""
         self._stopping.set()
         self._woken.set()
-        supervisors = self._supervisors()
-        for supervisor in supervisors:
-            supervisor.kill()
+        supervisors = self._slots.end(Supervisor.kill)
         leftovers.end_attempts(supervisor.fence for supervisor in supervisors)
         self._drain(self._settings.lease_seconds)
         self._lost(self)

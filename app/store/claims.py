@@ -56,9 +56,12 @@ FIRST_DUE = Prepared(
 _LATER = (runs.c.worker.is_(None), runs.c.finished_at.is_(None), runs.c.due_at > bindparam("now", type_=Instant))
 NEXT_DUE = select(func.min(runs.c.due_at)).where(*_LATER)
 
-# Locked, so that whoever declares the worker dead waits for this claim and then takes its run over too.
+# Locked, so that whoever declares the worker dead waits for this claim and then takes its run over too; by the key alone, or the
+# worker's own heartbeat would wait for its claims, of which there is always one under way.
 _ALIVE = Prepared(
-    select(workers.c.id).where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None)).with_for_update(read=True)
+    select(workers.c.id)
+    .where(workers.c.id == bindparam("by"), workers.c.stopped_at.is_(None))
+    .with_for_update(read=True, key_share=True)
 )
 _BEGIN = Prepared(
     update(runs)
@@ -179,10 +182,20 @@ def _cancel_open_steps(connection: Connection, fence: Fence, reason: Reason | No
     connection.execute(update(step_attempts).where(running).values(status="cancelled", reason=reason, finished_at=now))
 
 
+def declare_dead(connection: Connection, worker: str, ended: str) -> None:
+    """The worker claims and renews nothing any more; what it holds is still to be rescued. Idempotent.
+
+    Waits for a claim of the worker's that is under way.
+    """
+    living = (workers.c.id == worker, workers.c.stopped_at.is_(None))
+    # An update alone would not wait: a claim holds no more than the key.
+    if connection.execute(select(workers.c.id).where(*living).with_for_update()).first() is not None:
+        connection.execute(update(workers).where(*living).values(stopped_at=clock.now(), ended=ended))
+
+
 def rescue(connection: Connection, worker: str, ended: str) -> list[str]:
     """Take a dead worker's runs from it, each as one lost child; answers their ids. Idempotent."""
-    gone = update(workers).where(workers.c.id == worker, workers.c.stopped_at.is_(None))
-    connection.execute(gone.values(stopped_at=clock.now(), ended=ended))
+    declare_dead(connection, worker, ended)
     held = select(runs.c.id, runs.c.attempt).where(runs.c.worker == worker, runs.c.status == RunStatus.running)
     rescued = []
     # Waits for a write of the dead worker that is under way: a run that is passed over here would never be looked at again.

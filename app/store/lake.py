@@ -230,6 +230,9 @@ def _note(connection: Connection, run_id: str, mode: Literal["read", "published"
         connection.execute(insert(run_datasets), rows)
 
 
+_FOR_EVER_SECONDS = 1e9
+
+
 def needed(connection: Connection, now: datetime) -> tuple[list[str], float]:
     """Paths that a snapshot names or a run may still build on; and the seconds for which nothing else may be taken away.
 
@@ -240,7 +243,9 @@ def needed(connection: Connection, now: datetime) -> tuple[list[str], float]:
     staged = select(steps.c.staged).join(runs, runs.c.id == steps.c.run_id).where(steps.c.staged.is_not(None), may_go_on)
     for listed in connection.execute(staged).scalars():
         paths |= {file["path"] for file in listed or ()}
-    return sorted(paths), max(((now - begun).total_seconds() for begun in _under_way(connection)), default=0.0)
+    ages = [(now - begun).total_seconds() for begun in _under_way(connection)]
+    # One that begins in the future tells that the clock was set back: how old anything is, nobody knows then.
+    return sorted(paths), max(ages, default=0.0) if min(ages, default=0.0) >= 0 else _FOR_EVER_SECONDS
 
 
 def _under_way(connection: Connection) -> list[datetime]:

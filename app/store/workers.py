@@ -1,12 +1,12 @@
 """Worker processes: each is a row with a lease, new at every start."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from app import clock
-from app.store import transitions
+from app.store import claims, transitions
 from app.store.status import RunStatus
 from app.store.tables import runs, workers
 
@@ -46,15 +46,8 @@ def renew(connection: Connection, worker: str, lease: timedelta) -> bool:
 
 def deregister(connection: Connection, worker: str) -> None:
     """The worker ended in order."""
-    ended = update(workers).where(workers.c.id == worker, workers.c.stopped_at.is_(None))
-    connection.execute(ended.values(stopped_at=clock.now(), ended="stopped"))
+    claims.declare_dead(connection, worker, "stopped")
     transitions.add(connection, [{"subject": "worker", "name": worker, "to_status": "stopped"}])
-
-
-def declare_dead(connection: Connection, worker: str, ended: str) -> None:
-    """The worker claims and renews nothing any more; what it holds is still to be rescued. Idempotent."""
-    gone = update(workers).where(workers.c.id == worker, workers.c.stopped_at.is_(None))
-    connection.execute(gone.values(stopped_at=clock.now(), ended=ended))
 
 
 def registered(connection: Connection) -> list[dict[str, Any]]:
@@ -62,6 +55,12 @@ def registered(connection: Connection) -> list[dict[str, Any]]:
     held = select(func.count()).where(runs.c.worker == workers.c.id, runs.c.status == RunStatus.running).scalar_subquery()
     query = select(workers, held.label("running")).where(workers.c.stopped_at.is_(None)).order_by(workers.c.started_at)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def catalogues_since(connection: Connection, instant: datetime) -> set[str]:
+    """Digests of the catalogues of all that work, or did at that instant or later."""
+    lately = or_(workers.c.stopped_at.is_(None), workers.c.stopped_at >= instant)
+    return set(connection.execute(select(workers.c.catalogue).where(lately, workers.c.catalogue.is_not(None))).scalars())
 
 
 def any_alive(connection: Connection) -> bool:

@@ -75,7 +75,7 @@ def test_a_stop_ends_streams_and_waits_hands_runs_back_and_deregisters(
     service.start()
     ended = service.http.get(f"/api/v1/runs/{run}?wait=60").json()
     assert (ended["status"], ended["attempt"], ended["crash_count"]) == ("succeeded", 2, 0)
-    assert (service.folder / "held.effects").read_text() == "done\n"
+    assert {step["node"]: step["attempt"] for step in ended["steps"]} == {"effect": 1, "held": 2}
 
 
 def test_a_second_signal_waits_for_no_run(start_service: Callable[..., RunningService], wait_until: Callable[..., Any]) -> None:
