@@ -15,7 +15,20 @@ from app.store import claims, definitions, endings, pools, runs, steps, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence, guard
 from app.store.status import CRASH_LIMIT, Reason, RunStatus
-from tests.store.conftest import OPS, began, claim, claim_some, enqueue, failed, free_slots, make_job, row, skipped, succeeded
+from tests.store.conftest import (
+    OPS,
+    began,
+    claim,
+    claim_some,
+    enqueue,
+    failed,
+    free_slots,
+    make_job,
+    register,
+    row,
+    skipped,
+    succeeded,
+)
 
 
 def settle(database: Database, fence: Fence, *events: object) -> RunStatus:
@@ -263,6 +276,21 @@ def test_a_dead_workers_runs_go_back_once(database: Database, job: str) -> None:
         assert not workers.any_alive(connection)
     assert not database.write(lambda connection: workers.renew(connection, "w", timedelta(seconds=30)))
     assert database.write(lambda connection: claims.claim(connection, "w", OPS, 1)) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_heartbeat_waits_for_no_claim_and_a_death_for_all(database: Database, job: str) -> None:
+    enqueue(database)
+    database.write(lambda connection: register(connection, "w"))
+    with ThreadPoolExecutor(1) as pool, database.engine.connect() as claiming:
+        with claiming.begin():
+            assert len(claims.claim(claiming, "w", OPS, 1)) == 1
+            lease = timedelta(seconds=30)
+            assert pool.submit(database.write, lambda connection: workers.renew(connection, "w", lease)).result(4)
+            dying = pool.submit(database.write, lambda connection: claims.rescue(connection, "w", "for the test"))
+            with pytest.raises(TimeoutError):
+                dying.result(0.3)
+        assert len(dying.result(10)) == 1
 
 
 def test_a_rescue_waits_for_a_write_that_is_under_way(database: Database, job: str) -> None:
