@@ -61,6 +61,7 @@ class Supervisor:
         self._bell = Bell()
         self._handing_back = False
         self._log_known = False
+        self._again = False
         self._looked = time.monotonic()
 
     @property
@@ -175,24 +176,29 @@ class Supervisor:
 
     def _record(self) -> None:
         events = self._take_events()
-        self._write(lambda connection: steps.record(connection, self._plan.fence, events))
+        self._write(lambda connection: steps.record(connection, self._plan.fence, events, again=self._again))
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """A fenced write; once the lease is gone nothing is written, even if the database would still let us."""
         while not self._fenced.is_set():
             try:
-                return self._database.write(work)
+                answer = self._database.write(work)
             except Unavailable as error:
+                # It may have been written all the same: the answer to a commit can be lost.
+                self._again = True
                 # What the run did is not thrown away for a moment's outage: the lease watchdog says when it is too late.
                 _log.warning("writing again soon", run=self.fence.run_id, error=str(error))
                 self._fenced.wait(_WRITE_AGAIN_SECONDS)
+            else:
+                self._again = False
+                return answer
         raise LeaseLost
 
     def _settle(self) -> None:
         fence, events = self._plan.fence, self._take_events()
 
         def work(connection: Connection) -> RunStatus:
-            run = steps.record(connection, fence, events) if events else None
+            run = steps.record(connection, fence, events, again=self._again) if events else None
             return endings.settle(connection, fence, guarded=run)
 
         self._finish(work)

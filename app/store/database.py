@@ -147,8 +147,8 @@ def _said(error: DBAPIError) -> str:
 
 _DISK_FULL = "53100"
 _LOCK_NOT_AVAILABLE = ("55P03",)
-_PASSING_CLASSES = ("08", "53", "57")
-"""PostgreSQL's SQLSTATE classes: connection exception, insufficient resources, operator intervention."""
+_PASSING_CLASSES = ("08", "40", "53", "57")
+"""PostgreSQL's SQLSTATE classes: connection exception, transaction rollback, insufficient resources, operator intervention."""
 _PASSING = ("is locked", "disk I/O", "is full", "unable to open", "readonly database", "interrupted")
 
 

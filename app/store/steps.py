@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app import clock
 from app.definitions.messages import StepBegan, StepFailed, StepSkipped, StepSucceeded
@@ -68,13 +68,29 @@ _BEGIN_AND_END = Prepared(
 _INSERT_ATTEMPT = Prepared(insert(step_attempts).inline(), step_attempts.c.keys())
 
 
-def record(connection: Connection, fence: Fence, events: Sequence[StepEvent]) -> Mapping[str, Any]:
-    """Write a batch of a run's step events; answers the guarded run. Raises LeaseLost: then nothing of the batch is kept."""
+def record(connection: Connection, fence: Fence, events: Sequence[StepEvent], *, again: bool = False) -> Mapping[str, Any]:
+    """Write a batch of a run's step events; answers the guarded run. Raises LeaseLost: then nothing of the batch is kept.
+
+    `again`: it was tried before and no answer came. It may be there already, as a whole.
+    """
     run = guard(connection, fence)
+    if again and _is_written(connection, fence, events[0]):
+        return run
     for group in _groups(events):
         _record(connection, fence, run["job"], group)
     touch(connection, run_topic(fence.run_id))
     return run
+
+
+def _is_written(connection: Connection, fence: Fence, event: StepEvent) -> bool:
+    if event["type"] == "step_skipped":
+        found = select(steps.c.node).where(steps.c.status == StepStatus.skipped)
+    else:
+        found = select(step_attempts.c.node).where(step_attempts.c.attempt == event["attempt"])
+        if event["type"] != "step_began":
+            found = found.where(step_attempts.c.finished_at.is_not(None))
+    table = steps if event["type"] == "step_skipped" else step_attempts
+    return connection.execute(found.where(table.c.run_id == fence.run_id, table.c.node == event["node"])).first() is not None
 
 
 def _groups(events: Iterable[StepEvent]) -> Iterator[list[StepEvent]]:

@@ -1,9 +1,11 @@
 """A run's events come in batches, split anywhere: what is written down is the same."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.store import endings, runs, steps
 from app.store.database import Connection, Database
@@ -33,6 +35,10 @@ def written(database: Database, batches: Sequence[Sequence[Any]]) -> Any:
     for batch in batches:
         database.write(lambda connection, batch=batch: record(connection, fence, batch))  # type: ignore[misc]
     assert database.write(lambda connection: endings.settle(connection, fence)) == "failed"
+    return rows_of(database, run_id)
+
+
+def rows_of(database: Database, run_id: str) -> Any:
     with database.read() as connection:
         found = [*runs.steps_of(connection, [run_id]), *sorted(runs.attempts_of(connection, run_id), key=_place)]
         return [{name: value for name, value in row.items() if name not in _OWN} for row in found]
@@ -59,6 +65,21 @@ def whole(database: Database, job: str) -> Any:
 def test_a_split_at_any_event_changes_nothing(database: Database, whole: Any) -> None:
     for at in range(1, len(EVENTS)):
         assert written(database, [EVENTS[:at], EVENTS[at:]]) == whole, f"split before event {at}"
+
+
+def test_a_batch_that_was_written_without_an_answer_is_written_once(database: Database, whole: Any) -> None:
+    for at in range(1, len(EVENTS)):
+        run_id = enqueue(database, nodes=NODES)
+        fence = claim(database)
+        assert fence is not None
+        for batch in (EVENTS[:at], EVENTS[at:]):
+            for again in (False, True):
+                database.write(partial(steps.record, fence=fence, events=batch, again=again))
+        assert database.write(partial(endings.settle, fence=fence)) == "failed"
+        assert rows_of(database, run_id) == whole, f"split before event {at}"
+    query = text("SELECT count(*) FROM transitions WHERE subject = 'step' GROUP BY name")
+    with database.read() as connection:
+        assert set(connection.execute(query).scalars()) == {len(EVENTS)}
 
 
 def test_each_event_alone_changes_nothing(database: Database, whole: Any) -> None:
