@@ -124,12 +124,12 @@ def set_admin_key(database: Database, settings: Settings) -> None:
     path = settings.data_dir / "admin.key"
     if settings.admin_key is not None:
         secret = settings.admin_key.get_secret_value()
-    elif path.exists() and (secret := path.read_text().strip()):
-        pass  # an empty file is what a full disk leaves: as good as none
     else:
-        secret = f"openbell_admin_{secrets.token_urlsafe(32)}"
-        private.write(path, secret + "\n")
-        _log.info("admin key made", file=str(path))
+        made = f"openbell_admin_{secrets.token_urlsafe(32)}"
+        # Of two first starts one makes it.
+        secret = private.write_first(path, made + "\n")
+        if secret == made:
+            _log.info("admin key made", file=str(path))
     database.write(lambda connection: keys.set_admin(connection, secret))
 
 

@@ -1,18 +1,34 @@
 """Files for their owner's eyes only."""
 
+import contextlib
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
+
+
+def write_first(path: Path, text: str) -> str:
+    """Write the file, whole, unless there is one that says something; answers what it says then, without the space around."""
+    if path.exists() and not path.read_text().strip():
+        path.unlink(missing_ok=True)  # what a full disk leaves
+    with contextlib.suppress(FileExistsError):
+        _write(path, text, os.link)
+    return path.read_text().strip()
 
 
 def write(path: Path, text: str) -> None:
     """Write the file whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    _write(path, text, os.replace)
+
+
+def _write(path: Path, text: str, put: Callable[[Path, Path], None]) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        put(aside, path)
     finally:
         aside.unlink(missing_ok=True)

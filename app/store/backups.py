@@ -160,7 +160,7 @@ def _exchange(target: Path, aside: Path) -> Path | None:
     """Put the new database in place; the replaced one goes to the backups with its write-ahead log."""
     kept = None
     if target.exists():
-        stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
+        stamp = clock.now().strftime("%Y%m%dT%H%M%S%fZ")
         kept = copies.private_folder(target.parent / copies.FOLDER) / f"{_REPLACED}{stamp}.db"
         _settle(target)
         # A link first: at no moment is there no database, which a start would take for a new data dir.
