@@ -90,7 +90,7 @@ def _queue(url: str, spread: int, blocked: int) -> Iterator[Database]:
 
 def _prepare(connection: Connection, names: list[str], *, held: bool) -> None:
     facts = {"host": "h", "pid": 1, "roles": ["worker"], "slots": 1, "version": "0", "lease": timedelta(hours=1)}
-    workers.register(connection, "w", **facts)  # type: ignore[arg-type]
+    workers.register(connection, "w", **facts)  # type: ignore[arg-type]  # one dict of several types
     for name in ("full", *names):
         definitions.save(connection, "job", {"name": name}, name, by="benchmark", uses="p")
         pools.resize(connection, pools.job_pool(name), 1)

@@ -11,7 +11,7 @@ import structlog
 from app import clock
 from app.engine import leftovers, liveness
 from app.settings import Settings
-from app.store import catalogue, claims, workers
+from app.store import catalogue, claims, rescues, workers
 from app.store.database import Database
 
 _log = structlog.get_logger("openbell.reaper")
@@ -59,7 +59,7 @@ class Reaper:
         rescued = self._rescue_neighbours()
         with self._database.read() as connection:
             registered = workers.registered(connection)
-            gone = claims.holders_gone(connection)
+            gone = rescues.holders_gone(connection)
         silent = self._heartbeats.silent(registered, time.monotonic()) - {self._own()}
         for worker, how in [
             *((worker, "it stopped and left a run behind") for worker in gone),
@@ -106,10 +106,10 @@ class Reaper:
 
     def _rescue(self, worker: str, how: str) -> list[str]:
         """Declare it dead, so that it claims nothing more; end what of it lives on this host; then give its runs back."""
-        self._database.write(lambda connection: claims.declare_dead(connection, worker, how))
+        self._database.write(lambda connection: rescues.declare_dead(connection, worker, how))
         with self._database.read() as connection:
             held = claims.held_by(connection, worker)
         leftovers.end_attempts(held)
-        rescued = self._database.write(lambda connection: claims.rescue(connection, worker, how))
+        rescued = self._database.write(lambda connection: rescues.rescue(connection, worker, how))
         _log.warning("worker lost", worker=worker, how=how, runs=len(rescued))
         return rescued

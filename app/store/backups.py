@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app import clock
+from app.durable import sync
 from app.errors import ConfigurationError
 from app.store import copies, lake, migrate, revival, sqlite, verify
 from app.store.database import Database
@@ -35,9 +36,9 @@ def make(database: Database, folder: Path, version: str) -> dict[str, Any]:
         manifest = _copied(database, aside) if database.is_sqlite else _listed(database)
         manifest = {"made_at": clock.iso(clock.now()), "version": version, **manifest}
         _write(aside / MANIFEST, manifest)
-        copies.sync(aside)
+        sync(aside)
         aside.replace(folder)
-        copies.sync(folder.parent)
+        sync(folder.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return manifest
@@ -118,7 +119,7 @@ def restore(target: Path, backup: Path) -> dict[str, Any]:
         finally:
             database.close()
         _settle(aside)
-        copies.sync(aside)
+        sync(aside)
         kept = _exchange(target, aside)
     finally:
         _remove(aside)
@@ -168,7 +169,7 @@ def _exchange(target: Path, aside: Path) -> Path | None:
         _move(_beside(target, "-wal"), _beside(kept, "-wal"))
         _beside(target, "-shm").unlink(missing_ok=True)
     aside.replace(target)
-    copies.sync(target.parent)
+    sync(target.parent)
     return kept
 
 

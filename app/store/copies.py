@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app import clock
+from app.durable import sync
 from app.errors import ConfigurationError
 from app.store import sqlite
 
@@ -68,15 +69,6 @@ def private_folder(path: Path) -> Path:
     if not path.exists():
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
-
-
-def sync(path: Path) -> None:
-    """Make a file, or a folder's list of names, survive a power loss."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def digest(path: Path) -> str:

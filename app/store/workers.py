@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from app import clock
-from app.store import claims, transitions
+from app.store import rescues, transitions
 from app.store.status import RunStatus
 from app.store.tables import runs, workers
 
@@ -46,7 +46,7 @@ def renew(connection: Connection, worker: str, lease: timedelta) -> bool:
 
 def deregister(connection: Connection, worker: str) -> None:
     """The worker ended in order."""
-    claims.declare_dead(connection, worker, "stopped")
+    rescues.declare_dead(connection, worker, "stopped")
     transitions.add(connection, [{"subject": "worker", "name": worker, "to_status": "stopped"}])
 
 

@@ -44,10 +44,10 @@ def test_what_was_awaited_and_never_came_is_a_stray() -> None:
 def test_whatever_comes_after_the_end_is_ended_too() -> None:
     slots, first, second = Slots(2), supervised("first"), supervised("second")
     slots.fill(first)
-    assert slots.end(Supervised.hand_back) == [first]  # type: ignore[arg-type]
+    assert slots.end(Supervised.hand_back) == [first]  # type: ignore[arg-type]  # as much of one as a slot knows
     slots.fill(second, after=first)
     assert (first.told, second.told) == (["hand back"], ["hand back"])
-    assert slots.end(Supervised.kill) == [second]  # type: ignore[arg-type]
+    assert slots.end(Supervised.kill) == [second]  # type: ignore[arg-type]  # as much of one as a slot knows
     assert second.told == ["hand back", "kill"]
     assert (slots.free, slots.empty(second), slots.free) == (1, False, 2)
 

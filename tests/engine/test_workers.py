@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,6 +63,21 @@ def test_a_worker_that_stops_gives_its_run_back_and_another_goes_on(
     house.engine.start(lambda _: None)  # for the fixture's own stop
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_however_often_it_is_hurried_a_stop_hands_every_run_back(make_house: MakeHouse, tmp_path: Path, wait_until: Any) -> None:
+    marks = [tmp_path / f"mark_{n}" for n in range(4)]
+    house = make_house(grace_seconds=600)
+    runs = [hanging(house, mark) for mark in marks]
+    wait_until(lambda: all(pid_in(mark) for mark in marks), 30)
+    stopping = threading.Thread(target=house.engine.stop)
+    stopping.start()
+    while stopping.is_alive():
+        house.engine.hurry()
+    found = [house.manager.get_run(run["id"]) for run in runs]
+    assert [(run["status"], run["crash_count"]) for run in found] == [("queued", 0)] * 4
+    house.engine.start(lambda _: None)  # for the fixture's own stop
+
+
 def test_a_cancel_from_another_process_is_heard(make_house: MakeHouse, tmp_path: Path, wait_until: Any) -> None:
     mark = tmp_path / "mark"
     house = make_house()
@@ -85,9 +101,9 @@ def test_a_worker_that_is_declared_dead_ends_its_processes_and_begins_anew(
     assert lost is not None
     mark.unlink()
 
-    from app.store import claims
+    from app.store import rescues
 
-    house.database.write(lambda connection: claims.rescue(connection, lost.id, "for the test"))
+    house.database.write(lambda connection: rescues.rescue(connection, lost.id, "for the test"))
     wait_until(lambda: not psutil.pid_exists(pid), what="the old process is gone")
     wait_until(lambda: pid_in(mark), 20, what="another attempt runs")
     found = house.manager.get_run(run["id"])

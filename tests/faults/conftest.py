@@ -7,8 +7,9 @@ import pytest
 
 from tests.engine.conftest import House, make_house
 from tests.faults.house_process import HouseProcess
+from tests.store.conftest import database
 
-__all__ = ["make_house"]
+__all__ = ["database", "make_house"]
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,20 @@
 """A cancel at every moment of a run's life: one winner, and the ending is what happened."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
-import pytest
 from sqlalchemy import func, select
 
 from app import clock
 from app.errors import Conflict, LeaseLost
-from app.store import claims, endings, steps, workers
+from app.store import claims, endings, rescues, steps, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence
-from app.store.migrate import upgrade
 from app.store.tables import slots, transitions
 from tests.engine.conftest import House, by_node, node
 from tests.faults.alive import executes
@@ -26,14 +24,6 @@ RACES = 150
 """For each database."""
 FINAL = {"succeeded", "failed", "cancelled"}
 Contender = Callable[[Database, str, Fence], None]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    upgrade(opened.engine)
-    yield opened
-    opened.close()
 
 
 def _finish(database: Database, run_id: str, fence: Fence) -> None:
@@ -73,7 +63,7 @@ def _hand_back(database: Database, run_id: str, fence: Fence) -> None:
 
 
 def _rescue(database: Database, run_id: str, fence: Fence) -> None:
-    database.write(lambda connection: claims.rescue(connection, fence.worker, "for the test"))
+    database.write(lambda connection: rescues.rescue(connection, fence.worker, "for the test"))
 
 
 def _cancel(database: Database, run_id: str, fence: Fence) -> None:

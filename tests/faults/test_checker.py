@@ -1,6 +1,6 @@
 """The checker of histories: silent on a history that is right, and each violation, planted once, is called by its name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from sqlalchemy import delete, insert, select, update
 from app import clock
 from app.store import endings, lake, steps
 from app.store.database import Connection, Database
-from app.store.migrate import upgrade
 from app.store.status import RunStatus
 from app.store.tables import runs, snapshots, transitions, workers
 from tests.faults.checker import check
@@ -170,14 +169,6 @@ def test_a_line_that_a_kill_cut_short_spoils_no_other(tmp_path: Path) -> None:
         file.write(b'\n{"at":1.0,"side":"op","what":"eff')
     history.write("op", "effect_commit", effect="b")
     assert [line["what"] for line in read(history.path)] == ["effect_begin", "effect_commit"]
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    upgrade(opened.engine)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from app.manager import PipelineManager
 from app.settings import Settings
-from app.store import claims, workers
+from app.store import rescues, workers
 from app.store.database import Database
 from app.store.migrate import upgrade
 from tests.engine.conftest import House, by_node, node
@@ -101,7 +101,7 @@ def test_a_worker_whose_runs_were_taken_over_meanwhile_ends_its_processes_before
     run_id = enqueue(manager, node("a", "takes_turns", folder=str(tmp_path)))
     pids = first_pids(tmp_path, wait_until)
     worker.stand_still()
-    assert manager.database.write(lambda connection: claims.rescue(connection, worker.worker, "for the test")) == [run_id]
+    assert manager.database.write(lambda connection: rescues.rescue(connection, worker.worker, "for the test")) == [run_id]
     worker.go_on()
     run = final(manager, run_id)
     assert by_node(run)["a"]["outputs"]["result"]["value"] == []

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from app import clock
 from app.definitions.retry import RetryPolicy
 from app.errors import LeaseLost
-from app.store import claims, endings, pools, runs, steps, workers
+from app.store import claims, endings, pools, rescues, runs, steps, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.status import Reason
@@ -154,7 +154,7 @@ class Store(RuleBasedStateMachine):
 
     def expire_or_crash_of_the_worker(self, data: st.DataObject) -> None:
         worker = self._worker(data)
-        self.database.write(lambda connection: claims.rescue(connection, worker, "test"))
+        self.database.write(lambda connection: rescues.rescue(connection, worker, "test"))
         self.model.rescue(worker)
 
     def stop_worker(self, data: st.DataObject) -> None:

@@ -13,7 +13,7 @@ from filelock import FileLock
 from sqlalchemy import select
 
 from app.manager import PipelineManager
-from app.store import claims, lake
+from app.store import lake, rescues
 from app.store.tables import snapshots
 from tests.engine.conftest import House, by_node, node
 from tests.faults.alive import executes
@@ -74,7 +74,7 @@ def test_a_child_that_stood_still_until_another_attempt_had_published_publishes_
     child = staged_by(tmp_path, wait_until)
     os.kill(child, signal.SIGSTOP)
     unaware.stand_still()
-    manager.database.write(lambda connection: claims.rescue(connection, unaware.worker, "for the test"))
+    manager.database.write(lambda connection: rescues.rescue(connection, unaware.worker, "for the test"))
     other = make_house(**OPS)
     run = other.final(run_id)
     assert (run["status"], run["attempt"]) == ("succeeded", 2)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from app.settings import PREFIX
-from app.store import claims, migrate, occupancy, runs
+from app.store import migrate, occupancy, rescues, runs
 from tests.faults.place import Opened, Place
 from tests.service import OPENBELL
 from tests.store import conftest as rows
@@ -74,7 +74,7 @@ def test_after_a_restore_nothing_seems_to_be_executed(place: Place) -> None:
         assert (found["status"], found["worker"], found["crash_count"], found["attempt"]) == ("queued", None, 0, 1)
         with database.read() as connection:
             assert connection.execute(text("SELECT count(*) FROM workers WHERE stopped_at IS NULL")).scalar() == 0
-        assert database.write(lambda connection: claims.holders_gone(connection)) == []
+        assert database.write(lambda connection: rescues.holders_gone(connection)) == []
         assert rows.claim(database, "another") is not None, "its slot is free and somebody else goes on"
 
 

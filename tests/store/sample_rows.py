@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Date, DateTime, MetaData, Table
+from sqlalchemy import Connection, Date, DateTime, MetaData, Table, text
 
 INSTANT = 1_700_000_000_000_000
 RUN, DONE = "0193-queued", "0193-done"
@@ -101,3 +101,11 @@ def _filled(table: Table, row: dict[str, Any]) -> dict[str, Any]:
         if value is not None:
             filled[column.name] = value
     return filled
+
+
+def assert_whole(connection: Connection, before: dict[str, Any]) -> None:
+    """Each table of before has as many rows, and the file is sound."""
+    now = content(connection)
+    assert {name: len(now[name]) for name in before} == {name: len(rows) for name, rows in before.items()}
+    if connection.dialect.name == "sqlite":
+        assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"

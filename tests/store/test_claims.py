@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.errors import InUse, LeaseLost
-from app.store import claims, definitions, endings, pools, runs, steps, workers
+from app.store import claims, definitions, endings, pools, rescues, runs, steps, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence, guard
 from app.store.status import CRASH_LIMIT, Reason, RunStatus
@@ -267,7 +267,7 @@ def test_a_dead_workers_runs_go_back_once(database: Database, job: str) -> None:
     assert fence is not None
     database.write(lambda connection: steps.record(connection, fence, [began("a")]))
     with ThreadPoolExecutor(4) as pool:
-        work = [pool.submit(database.write, lambda connection: claims.rescue(connection, "w", "test")) for _ in range(4)]
+        work = [pool.submit(database.write, lambda connection: rescues.rescue(connection, "w", "test")) for _ in range(4)]
         rescued = [run for future in work for run in future.result(30)]
     assert rescued == [run_id]
     found = row(database, run_id)
@@ -287,7 +287,7 @@ def test_a_heartbeat_waits_for_no_claim_and_a_death_for_all(database: Database, 
             assert len(claims.claim(claiming, "w", OPS, 1)) == 1
             lease = timedelta(seconds=30)
             assert pool.submit(database.write, lambda connection: workers.renew(connection, "w", lease)).result(4)
-            dying = pool.submit(database.write, lambda connection: claims.rescue(connection, "w", "for the test"))
+            dying = pool.submit(database.write, lambda connection: rescues.rescue(connection, "w", "for the test"))
             with pytest.raises(TimeoutError):
                 dying.result(0.3)
         assert len(dying.result(10)) == 1
@@ -307,7 +307,7 @@ def test_a_rescue_waits_for_a_write_that_is_under_way(database: Database, job: s
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(database.write, write)
         assert writing.wait(10)
-        rescue = pool.submit(database.write, lambda connection: claims.rescue(connection, "w", "test"))
+        rescue = pool.submit(database.write, lambda connection: rescues.rescue(connection, "w", "test"))
         let_go.set()
         slow.result(10)
         assert rescue.result(10) == [run_id]
@@ -318,11 +318,11 @@ def test_a_run_left_with_a_stopped_worker_is_found(database: Database, job: str)
     enqueue(database)
     assert claim(database) is not None
     with database.read() as connection:
-        assert claims.holders_gone(connection) == []
+        assert rescues.holders_gone(connection) == []
     database.write(lambda connection: workers.deregister(connection, "w"))
     with database.read() as connection:
-        assert claims.holders_gone(connection) == ["w"]
-    assert len(database.write(lambda connection: claims.rescue(connection, "w", "test"))) == 1
+        assert rescues.holders_gone(connection) == ["w"]
+    assert len(database.write(lambda connection: rescues.rescue(connection, "w", "test"))) == 1
 
 
 def test_a_queued_run_is_cancelled_at_once(database: Database, job: str) -> None:

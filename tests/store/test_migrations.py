@@ -115,10 +115,7 @@ def test_a_migration_that_is_killed_anywhere_can_be_started_again(database_url: 
     database = Database(database_url)
     with database.read() as connection:
         assert migrate.revision(connection) == migrate.HEAD
-        kept = {name: rows for name, rows in sample_rows.content(connection).items() if name in before}
-        assert {name: len(rows) for name, rows in kept.items()} == {name: len(rows) for name, rows in before.items()}
-        if database.is_sqlite:
-            assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+        sample_rows.assert_whole(connection, before)
     database.close()
 
 

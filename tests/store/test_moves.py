@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.errors import LeaseLost
-from app.store import claims, endings, moves, runs, steps
+from app.store import claims, endings, moves, rescues, runs, steps
 from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.status import Reason, RunStatus, StepStatus
@@ -111,7 +111,7 @@ VERBS: dict[str, tuple[Callable[[Connection, Fence], Any], dict[RunStatus, RunSt
         {RunStatus.running: RunStatus.queued},
     ),
     "rescue": (
-        lambda connection, fence: claims.rescue(connection, fence.worker, "its process ended"),
+        lambda connection, fence: rescues.rescue(connection, fence.worker, "its process ended"),
         {RunStatus.running: RunStatus.queued},
     ),
 }

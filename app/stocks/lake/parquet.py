@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from app.definitions.lake import FileFacts
+from app.durable import sync
 from app.stocks.lake.rows import plain
 from app.stocks.schema import Spec
 
@@ -135,15 +136,6 @@ def _touch(place: Path) -> bool:
         except FileNotFoundError:
             return False
     return True
-
-
-def sync(path: Path) -> None:
-    """Make a file, or a folder's list of names, survive a power loss."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _iso(day: int | None) -> str | None:

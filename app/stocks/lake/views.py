@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from app.definitions.lake import SnapshotState
+from app.durable import sync
 from app.stocks import dictionary
-from app.stocks.lake.parquet import sync
 from app.stocks.lake.warehouse import build
 from app.stocks.schema import Spec
 
