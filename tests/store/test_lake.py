@@ -1,6 +1,7 @@
 """Publication as rows: compare-and-set over files, one transaction, exactly one owner."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -126,3 +127,11 @@ def test_an_old_file_may_come_back(database: Database, fence: Fence) -> None:
     assert (outcome, paths(state)) == ("published", ["a-2026-10"])
     with database.read() as connection:
         assert [paths(lake.state(connection, n)) for n in (1, 2, 3)] == [["a-2026-10"], ["b-2026-10"], ["a-2026-10"]]
+
+
+def test_nothing_is_old_enough_to_go_while_the_clock_stands_before_a_run_began(database: Database, job: str) -> None:
+    enqueue(database)
+    assert claim(database) is not None
+    with database.read() as connection:
+        assert 0 <= lake.needed(connection, clock.now())[1] < 3600
+        assert lake.needed(connection, clock.now() - timedelta(hours=1))[1] > 365 * 86400
