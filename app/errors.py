@@ -83,6 +83,12 @@ class InUse(Conflict):
     code = "in_use"
 
 
+class FileDamaged(Conflict):
+    """A file of the lake is not what was written."""
+
+    code = "file_damaged"
+
+
 class NotExecutable(OpenbellError):
     """A pipeline is a blueprint; only a job can be run."""
 

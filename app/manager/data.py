@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from app import intact
 from app.errors import Invalid, NotFound
 from app.manager.queries import Queries
 from app.settings import Settings
@@ -48,7 +49,8 @@ class Data:
         end: date | str | None = None,
         snapshot: int | None = None,
     ) -> Any:
-        """The dataset's rows as a pandas frame, all of one snapshot, the newest unless told. Raises NotFound.
+        """The dataset's rows as a pandas frame, all of one snapshot, the newest unless told. Raises NotFound,
+        and FileDamaged for a file that is not as it was published.
 
         `start` and `end`, both included, are dates or their ISO text; Invalid for another. Reads the immutable files that
         the snapshot names: a publication beside it changes nothing. For a notebook or a script: it imports pandas, which the
@@ -62,6 +64,8 @@ class Data:
             *([("trade_date", "<=", _day("end", end))] if end is not None else []),
         ]
         paths: Any = self._files(name, snapshot)  # pandas takes a list, its stubs do not
+        for path in paths:
+            intact.check(path)
         return pd.read_parquet(paths, columns=list(columns) if columns is not None else None, filters=filters or None)
 
     def _files(self, name: str, snapshot: int | None) -> list[Path]:

@@ -100,7 +100,10 @@ def named_files(opened: Database) -> list[NamedFile]:
 
 def put_back(folder: Path) -> str:
     """What to do about files that are not as they were."""
-    return f"Put these files back from a copy of {folder}; a run or reader of a snapshot that names them fails until then."
+    return (
+        f"Put these files back from a copy of {folder}, under the same names; a run or reader of a snapshot that names them "
+        "fails until then. Without a copy, sync again into an empty data dir."
+    )
 
 
 def _missing(file: Path, name: str, size: int) -> str | None:

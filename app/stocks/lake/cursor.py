@@ -8,17 +8,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from app import intact
 from app.stocks.lake.rows import form
 from app.stocks.schema import Spec
 
 
 class Cursor:
-    """The rows of one file, taken from the front. `only` skips row groups that hold none of those first-key values."""
+    """The rows of one file, taken from the front. `only` skips row groups that hold none of those first-key values.
+
+    Raises FileDamaged for a file of the lake that is not as it was written.
+    """
 
     def __init__(self, path: Path, spec: Spec, columns: Sequence[str] | None = None, only: Collection[str] | None = None) -> None:
         self._path = path
         self._spec = spec
         self._columns = [name for name in spec.names if columns is None or name in columns or name in spec.key]
+        intact.check(path)
         self._metadata = pq.read_metadata(path)
         self._groups = [group for group in _bounds(self._metadata, spec.key[0]) if _holds(group, only)]
         self._rest: pa.Table | None = None

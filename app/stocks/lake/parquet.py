@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from app import intact
 from app.definitions.lake import FileFacts
 from app.durable import sync
 from app.stocks.lake.rows import plain
@@ -114,7 +115,8 @@ def settle(aside: Path, place: Path) -> None:
     if not place.parent.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
         sync(place.parent.parent)
-    if place.exists() and _touch(place):
+    # One that was damaged since is healed by its like.
+    if intact.is_intact(place) and _touch(place):
         aside.unlink()
         return
     sync(aside)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from app import intact
 from app.definitions.lake import FileFacts
 from app.stocks.lake.cursor import Cursor
 from app.stocks.schema import Spec
@@ -100,6 +101,7 @@ def symbols(folder: Path, files: list[FileFacts]) -> dict[str, int]:
 
 
 def _counts(path: Path) -> Iterator[tuple[str, int]]:
+    intact.check(path)
     with pq.ParquetFile(path, read_dictionary=["order_book_id"]) as file:
         column = file.read(columns=["order_book_id"]).column(0)
     for chunk in column.chunks:
