@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from app.errors import Unavailable
-from app.store import sqlite
+from app.store import driver, sqlite
 from app.store.meter import Meter
 
 _log = structlog.get_logger("openbell.lane")
@@ -145,14 +145,14 @@ class WriterLane:
 
     @staticmethod
     def _one(connection: Connection, item: _Item, done: list[tuple[Future[Any], Any]], waits: list[float]) -> None:
-        savepoint = connection.begin_nested()
+        driver.execute(connection, "SAVEPOINT one")
         try:
             result = _done(item, connection, waits)
         except BaseException as error:
-            savepoint.rollback()
+            driver.execute(connection, "ROLLBACK TO one")
             item.future.set_exception(error)
         else:
-            savepoint.commit()
+            driver.execute(connection, "RELEASE one")
             done.append((item.future, result))
 
 

@@ -7,22 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Executable, Select
-from sqlalchemy.exc import DBAPIError
+
+from app.store import driver
 
 Processor = Callable[[Any], Any] | None
 Params = Mapping[str, Any]
 
 
 class _Bind(NamedTuple):
+    place: Any  # in the driver's parameters: a number, or a name
     name: str
-    required: bool
-    default: Any
     process: Processor
-
-    def value(self, params: Params) -> Any:
-        """What the driver gets. Raises KeyError when it is missing."""
-        value = params[self.name] if self.required else params.get(self.name, self.default)
-        return value if self.process is None else self.process(value)
 
 
 class _Compiled:
@@ -31,17 +26,26 @@ class _Compiled:
     def __init__(self, statement: Any, dialect: Dialect, given: Sequence[str] | None) -> None:
         compiled: Any = statement.compile(dialect=dialect, column_keys=given)
         self.text = str(compiled)
-        self._by_name = not compiled.positional
-        self._binds = [_bind(name, compiled.binds[name], dialect) for name in compiled.positiontup or compiled.binds]
+        named = [(name, compiled.binds[name]) for name in compiled.positiontup or compiled.binds]
+        # What the statement itself says is bound once; the rest comes with each run.
+        said = [None if bind.required else _processed(_processor(bind, dialect), bind.value) for _, bind in named]
+        self._said: Any = said if compiled.positional else dict(zip(compiled.binds, said, strict=True))
+        self._given = [
+            _Bind(place if compiled.positional else name, name, _processor(bind, dialect))
+            for place, (name, bind) in enumerate(named)
+            if bind.required
+        ]
         self._dialect = dialect
         self._answers = list(statement.selected_columns) if isinstance(statement, Select) else []
         self._columns: list[tuple[str, Processor]] | None = None
 
     def bound(self, params: Params) -> Any:
-        """The driver's parameters."""
-        if self._by_name:
-            return {bind.name: bind.value(params) for bind in self._binds}
-        return [bind.value(params) for bind in self._binds]
+        """The driver's parameters. Raises KeyError when one is missing."""
+        bound = self._said.copy()
+        for place, name, process in self._given:
+            value = params[name]
+            bound[place] = value if process is None else process(value)
+        return bound
 
     def row(self, cursor: Any, values: Sequence[Any]) -> dict[str, Any]:
         """What the driver answered, by column."""
@@ -55,8 +59,13 @@ class _Compiled:
         }
 
 
-def _bind(name: str, bind: Any, dialect: Dialect) -> _Bind:
-    return _Bind(name, bind.required, bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
+def _processor(bind: Any, dialect: Dialect) -> Processor:
+    process: Processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    return process
+
+
+def _processed(process: Processor, value: Any) -> Any:
+    return value if process is None else process(value)
 
 
 def _column(answer: Any, dialect: Dialect, kind: Any) -> tuple[str, Processor]:
@@ -74,22 +83,21 @@ class Prepared:
     def run(self, connection: Connection, rows: Sequence[Params]) -> None:
         """Run it once for each of these parameters; what it answers is not read."""
         compiled = self._for(connection.dialect)
-        bound = [compiled.bound(row) for row in rows]
-        if len(bound) == 1:
-            _execute(connection, "execute", compiled.text, bound[0])
+        if len(rows) == 1:
+            driver.execute(connection, compiled.text, compiled.bound(rows[0]))
         else:
-            _execute(connection, "executemany", compiled.text, bound)
+            driver.execute_many(connection, compiled.text, [compiled.bound(row) for row in rows])
 
     def all(self, connection: Connection, params: Params) -> list[dict[str, Any]]:
         """Every row that it answers."""
         compiled = self._for(connection.dialect)
-        cursor = _execute(connection, "execute", compiled.text, compiled.bound(params))
+        cursor = driver.execute(connection, compiled.text, compiled.bound(params))
         return [compiled.row(cursor, values) for values in cursor.fetchall()]
 
     def first(self, connection: Connection, params: Params) -> dict[str, Any] | None:
         """The first row that it answers."""
         compiled = self._for(connection.dialect)
-        cursor = _execute(connection, "execute", compiled.text, compiled.bound(params))
+        cursor = driver.execute(connection, compiled.text, compiled.bound(params))
         values = cursor.fetchone()
         return compiled.row(cursor, values) if values is not None else None
 
@@ -98,18 +106,3 @@ class Prepared:
         if found is None:
             found = self._compiled[dialect.name] = _Compiled(self.statement, dialect, self._given)
         return found
-
-
-def _execute(connection: Connection, how: str, text: str, params: Any) -> Any:
-    """The driver's cursor after that. Raises as SQLAlchemy would."""
-    cursor = connection.connection.cursor()
-    try:
-        getattr(cursor, how)(text, params)
-    except connection.dialect.loaded_dbapi.Error as error:
-        broken = connection.dialect.is_disconnect(error, connection.connection.driver_connection, cursor)
-        if broken:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            text, params, error, connection.dialect.loaded_dbapi.Error, connection_invalidated=broken, dialect=connection.dialect
-        ) from error
-    return cursor

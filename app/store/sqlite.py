@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from app.store import driver
+
 SAFE = (3, 51, 3)
 """Before this, SQLite may lose commits in WAL mode with several connections (the WAL-reset bug)."""
 
@@ -98,7 +100,7 @@ def engine(url: str, readers: int) -> Engine:
     def _begin(connection: Connection) -> None:
         # A deferred transaction that reads and then writes fails at once when another wrote in between.
         read_only = connection.get_execution_options().get(READ_ONLY)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        driver.execute(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return made
 

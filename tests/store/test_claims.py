@@ -393,7 +393,7 @@ def test_claiming_walks_the_queue_by_its_index(database: Database, job: str) -> 
     enqueue(database)
     plans = []
     with database.read() as connection:
-        for query in (claims.JOBS_WITH_WORK.statement, claims.FIRST_DUE.statement, claims.NEXT_DUE):
+        for query in (claims.JOBS_WITH_ROOM.statement, claims.FIRST_DUE.statement, claims.NEXT_DUE):
             text_of = str(query.params(now=clock.now(), of_job="j").compile(connection, compile_kwargs={"literal_binds": True}))
             plans.append(" | ".join(row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text_of)))
     assert all("USING INDEX ix_runs_queue" in plan for plan in plans[:2]), plans
