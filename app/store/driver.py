@@ -31,4 +31,5 @@ def _known(connection: Connection, cursor: Any, text: str, params: Any, error: A
     broken = connection.dialect.is_disconnect(error, connection.connection.driver_connection, cursor)
     if broken:
         connection.invalidate(error)
-    return DBAPIError.instance(text, params, error, kind, connection_invalidated=broken, dialect=connection.dialect)
+    known: Exception = DBAPIError.instance(text, params, error, kind, connection_invalidated=broken, dialect=connection.dialect)
+    return known
