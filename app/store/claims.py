@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 
 from app import clock
 from app.errors import NotFound
-from app.store import pools, transitions
+from app.store import driver, pools, transitions
 from app.store.changes import cancel_topic, run_topic
 from app.store.columns import Instant
 from app.store.database import touch
@@ -133,8 +133,9 @@ def claim(connection: Connection, worker: str, code_versions: Mapping[str, str],
 def _begin(connection: Connection, run: Mapping[str, Any], fence: Fence, now: datetime, code_versions: dict[str, str]) -> None:
     begun = run["started_at"] or now
     row = {"run": fence.run_id, "by": fence.worker, "claim": fence.attempt, "code": code_versions, "begun": begun}
-    _BEGIN.run(connection, [row])
-    _moved(connection, fence, run["job"], RunStatus.queued, RunStatus.running)
+    with driver.together(connection):
+        _BEGIN.run(connection, [row])
+        _moved(connection, fence, run["job"], RunStatus.queued, RunStatus.running)
 
 
 def finish(
@@ -149,9 +150,10 @@ def finish(
     now = clock.now()
     if status is not RunStatus.succeeded:
         _cancel_open_steps(connection, fence, Reason.cancelled if status is RunStatus.cancelled else None, now)
-    _END.run(connection, [{**fence.params, "to": status, "why": reason, "fault": error, "ended": now}])
-    pools.free(connection, fence.run_id)
-    _moved(connection, fence, run["job"], RunStatus.running, status, reason)
+    with driver.together(connection):
+        _END.run(connection, [{**fence.params, "to": status, "why": reason, "fault": error, "ended": now}])
+        pools.free(connection, fence.run_id)
+        _moved(connection, fence, run["job"], RunStatus.running, status, reason)
 
 
 def release(

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import Damaged, DiskFull, Unavailable
-from app.store import sqlite
+from app.store import driver, sqlite
 from app.store.ballast import Ballast
 from app.store.changes import Changes
 from app.store.lane import WriterLane
@@ -119,7 +119,7 @@ class Database:
             with connection.begin():
                 result = work(connection)
                 if topics:
-                    connection.execute(text("SELECT pg_notify(:channel, :process)"), self._notice)
+                    driver.execute(connection, "SELECT pg_notify(%(channel)s, %(process)s)", self._notice)
         self._committed(topics)
         return result
 

@@ -1,5 +1,7 @@
 """Statements given straight to the database's driver, within SQLAlchemy's connection and with its errors."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -23,6 +25,20 @@ def execute_many(connection: Connection, text: str, params: list[Any]) -> None:
         cursor.executemany(text, params)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _known(connection, cursor, text, params, error) from error
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """Statements of the block whose answers nobody reads go to a server in one message. Raises as SQLAlchemy would, at its end."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _known(connection, None, "several statements", None, error) from error
 
 
 def _known(connection: Connection, cursor: Any, text: str, params: Any, error: Any) -> Exception:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from app import clock
 from app.definitions.messages import StepBegan, StepFailed, StepSkipped, StepSucceeded
-from app.store import transitions
+from app.store import driver, transitions
 from app.store.changes import run_topic
 from app.store.database import touch
 from app.store.fence import Fence, guard
@@ -76,8 +76,9 @@ def record(connection: Connection, fence: Fence, events: Sequence[StepEvent], *,
     run = guard(connection, fence)
     if again and _is_written(connection, fence, events[0]):
         return run
-    for group in _groups(events):
-        _record(connection, fence, run["job"], group)
+    with driver.together(connection):
+        for group in _groups(events):
+            _record(connection, fence, run["job"], group)
     touch(connection, run_topic(fence.run_id))
     return run
 
