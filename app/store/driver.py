@@ -29,7 +29,7 @@ def execute_many(connection: Connection, text: str, params: list[Any]) -> None:
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
-    """Statements of the block whose answers nobody reads go to a server in one message. Raises as SQLAlchemy would, at its end."""
+    """The block's statements, whose answers nobody reads, go to a server in one message. Raises as SQLAlchemy would."""
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name != "postgresql":
         yield
