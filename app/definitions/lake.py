@@ -24,11 +24,13 @@ class FileFacts(TypedDict):
 class StagedFile(FileFacts):
     """A file that a run wrote and nobody names yet. `base` is the path it was built from and replaces, if any.
 
-    `notes` is what was noted of its dataset by then: a resumed run takes it up with the file.
+    `notes` is what was noted of its dataset by then: a resumed run takes it up with the file. `stands_on` is of which versions
+    of other datasets its rows were computed, 0 for one that was empty: they are published only while those are the newest.
     """
 
     base: str | None
     notes: NotRequired[dict[str, Any]]
+    stands_on: NotRequired[dict[str, int]]
 
 
 staging: ContextVar[list[StagedFile] | None] = ContextVar("staging", default=None)
@@ -46,19 +48,35 @@ class DatasetState(TypedDict):
     files: list[FileFacts]
 
 
+class Turn(TypedDict):
+    """A publication that goes first, because it was overtaken before; and for how long others wait for it to move."""
+
+    n: int
+    seconds: float
+
+
 class SnapshotState(TypedDict):
-    """A whole snapshot: every dataset with its files. Number 0 is the empty lake."""
+    """A whole snapshot: every dataset with its files. Number 0 is the empty lake.
+
+    `behind` stands in the answer to a publication that must wait for another's turn: ask again; no dataset is told yet.
+    """
 
     snapshot: int
     published_at: str
     datasets: dict[str, DatasetState]
+    behind: NotRequired[Turn]
 
 
 class Publication(TypedDict):
-    """What a publishing step asks to be named: the staged files, and per dataset its quality and facts."""
+    """What a publishing step asks to be named: the staged files, and per dataset its quality and facts.
+
+    `seconds` is how long it took to make, and so will its repeat. `passes` is a turn that was waited for in vain.
+    """
 
     files: list[StagedFile]
     datasets: dict[str, dict[str, Any]]
+    seconds: NotRequired[float]
+    passes: NotRequired[int]
 
 
 class LakeHost(Protocol):

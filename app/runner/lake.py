@@ -1,6 +1,7 @@
 """The lake as one run and one step of it see it."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,7 @@ class RunLake:
         self._lock = threading.Lock()
         self._lake: Lake | None = None
         self._noted: list[list[StagedFile]] = [self._restored]
+        self._since = time.monotonic()
 
     def get(self) -> Lake:
         """The lake, with what finished steps staged."""
@@ -49,8 +51,12 @@ class RunLake:
             if self._lake is None:
                 lake = open_lake(self._emitter, self._data_dir)
                 lake.restore(self._restored)
-                self._lake = lake
+                self._lake, self._since = lake, time.monotonic()
             return self._lake
+
+    def publication(self) -> Publication:
+        """What is to be named now, and how long it took since the run saw the snapshot that it builds on."""
+        return {**self.get().publication(), "seconds": time.monotonic() - self._since}
 
     @contextmanager
     def noting(self) -> Iterator[list[StagedFile]]:
@@ -78,6 +84,7 @@ class RunLake:
 
     def rebase(self, state: SnapshotState) -> None:
         """Carry what is staged over to a newer snapshot."""
+        self._since = time.monotonic()
         with self._carrying():
             self.get().rebase(state)
 

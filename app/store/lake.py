@@ -10,6 +10,7 @@ from sqlalchemy import text as sql
 from app import clock
 from app.definitions.lake import DatasetState, FileFacts, Publication, SnapshotState, StagedFile
 from app.errors import NotFound
+from app.store import turns
 from app.store.changes import LAKE
 from app.store.columns import Instant
 from app.store.database import touch
@@ -102,15 +103,24 @@ def base(connection: Connection, fence: Fence) -> SnapshotState:
 
 
 def publish(connection: Connection, fence: Fence, node: str, publication: Publication) -> tuple[Outcome, SnapshotState]:
-    """Name the staged files in a new snapshot, if each still replaces the file it was built from. Raises LeaseLost.
+    """Name the staged files in a new snapshot, if each still replaces the file it was built from, and what it was computed of
+    is the newest. Raises LeaseLost.
 
-    `conflict` answers the newer state to build on, and changes nothing. Nothing staged that differs is `unchanged`.
+    `conflict` publishes nothing, and takes a turn: it answers the newer state to build on, or `behind` whom to wait and ask
+    again. Nothing staged that differs is `unchanged`.
     """
     guard(connection, fence)
     current = _lock(connection)
-    changed = _changed(connection, publication["files"])
+    makes = {file["dataset"] for file in publication["files"]}
+    first = turns.ahead(connection, fence, makes, publication.get("passes"))
+    changed = None if first else _changed(connection, publication["files"])
     if changed is None:
+        needs = {name for file in publication["files"] for name in file.get("stands_on", {})}
+        turns.take(connection, fence, node, makes | needs, publication.get("seconds", 0.0))
+        if first:
+            return "conflict", {"snapshot": current, "published_at": "", "datasets": {}, "behind": first}
         return "conflict", state(connection, current)
+    turns.leave(connection, fence)
     if not changed:
         return "unchanged", state(connection, current)
     snapshot = current + 1
@@ -139,8 +149,9 @@ def _lock(connection: Connection) -> int:
 
 
 def _changed(connection: Connection, staged: Sequence[StagedFile]) -> list[StagedFile] | None:
-    """The staged files that replace another; None when a file that one was built from is no longer the current one."""
+    """The staged files that replace another; None when what one was built from, or computed of, is no longer the current."""
     changed = []
+    newest_versions = _newest_versions(connection) if any("stands_on" in file for file in staged) else {}
     for file in staged:
         current = connection.execute(
             select(files.c.path)
@@ -155,8 +166,15 @@ def _changed(connection: Connection, staged: Sequence[StagedFile]) -> list[Stage
             continue
         if current != file["base"]:
             return None
+        if any(newest_versions.get(name, 0) != version for name, version in file.get("stands_on", {}).items()):
+            return None
         changed.append(file)
     return changed
+
+
+def _newest_versions(connection: Connection) -> dict[str, int]:
+    query = select(dataset_versions.c.dataset, func.max(dataset_versions.c.version)).group_by(dataset_versions.c.dataset)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _new_version(
@@ -265,10 +283,9 @@ def published_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, li
     return found
 
 
-def datasets(connection: Connection, snapshot: int | None = None) -> list[dict[str, Any]]:
-    """Each dataset of a snapshot, the newest unless told, without its files."""
-    rows = connection.execute(versions_at(newest(connection) if snapshot is None else snapshot)).mappings()
-    return [dict(row) for row in rows]
+def datasets(connection: Connection) -> list[dict[str, Any]]:
+    """Each dataset of the newest snapshot, without its files."""
+    return [dict(row) for row in connection.execute(versions_at(newest(connection))).mappings()]
 
 
 def history(connection: Connection, dataset: str, before: int | None, limit: int) -> list[dict[str, Any]]:

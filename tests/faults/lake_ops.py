@@ -46,3 +46,27 @@ def rewrite_bars(context: OpContext, *, close: float, mark: str, symbols: int = 
     noise = np.random.default_rng(int(close)).normal(size=len(frame))
     market_lake(context).stage(DATASET, frame.assign(open=noise, high=noise + 1, low=noise - 1))
     return Dataset(DATASET)
+
+
+@op(publishes=True)
+def publish_slowly(context: OpContext, *, symbol: str, folder: str) -> Dataset:
+    """Stage one instrument at a price that tells the try, then wait for a word before publishing: in every try again."""
+    number = sum(1 for _ in Path(folder).glob("try-*")) + 1
+    staged = context.lake.stage(DATASET, rows(symbol, float(number)))
+    (Path(folder) / "part").write_text(str(os.getpid()))
+    (Path(folder) / "part").rename(Path(folder) / f"try-{number}")
+    while not (Path(folder) / f"go-{number}").exists():
+        time.sleep(0.005)
+    return staged
+
+
+@op(publishes=True)
+def count_one(context: OpContext, *, seconds: float = 0.05) -> Dataset:
+    """Publish a count that is one more than the newest snapshot's, after some work on it, and a row of the run's own.
+
+    Without that two that count alike would have done the same, which is published once.
+    """
+    known = context.lake.read(DATASET, columns=["close"], symbols=["COUNT"])["close"].to_pylist()
+    time.sleep(seconds)
+    own = [rows(context.run_id, 0.0, 1), rows("COUNT", max(known, default=0.0) + 1, 1)]
+    return context.lake.stage(DATASET, pd.concat(own, ignore_index=True))

@@ -97,7 +97,7 @@ def test_who_loses_too_often_fails(child: Child) -> None:
     worker = Worker(*["conflict"] * 10)
     ran = publishing(child, worker, retry={"max_retries": 0})
     assert ran.one("step_failed", "scores")["reason"] == "not_published"
-    assert len(worker.asked) == 5
+    assert len(worker.asked) == 8
 
 
 def test_a_refused_publication_fails_the_step_and_a_retry_publishes(child: Child) -> None:

@@ -55,6 +55,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "dataset_versions": [{"dataset": "d", "version": 1, "snapshot": 1, "rows": 3, "bytes": 9, "facts": {}}],
     "files": [{"id": 1, "path": "d/all-0.parquet", "dataset": "d", "partition": "all", "rows": 3, "bytes": 9, "run_id": DONE}],
     "dataset_files": [{"dataset": "d", "partition": "all", "from_version": 1, "file_id": 1}],
+    "turns": [
+        {"n": 3, "run_id": RUN, "worker": "w", "attempt": 1, "node": "a", "step_attempt": 1, "datasets": ["d"],
+         "patience_seconds": 30}
+    ],
     "run_datasets": [{"run_id": DONE, "dataset": "d", "mode": "published", "snapshot": 1, "version": 1, "node": "a"}],
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from app.store.tables.lake import (
     lake,
     run_datasets,
     snapshots,
+    turns,
 )
 from app.store.tables.metadata import metadata
 from app.store.tables.people import api_keys, audit, idempotency
@@ -46,6 +47,7 @@ __all__ = [
     "step_attempts",
     "steps",
     "transitions",
+    "turns",
     "versions",
     "workers",
 ]

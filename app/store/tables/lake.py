@@ -82,3 +82,20 @@ run_datasets = Table(
     text("node", nullable=True),
     one_of("mode", ("read", "published")),
 )
+
+# A queue: publications that were overtaken, in the order in which that happened. No instant: nobody compares clocks.
+turns = Table(
+    "turns",
+    metadata,
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    text("worker"),
+    Column("attempt", Integer, nullable=False),
+    text("node"),
+    Column("step_attempt", Integer, nullable=False),
+    Column("datasets", Json, nullable=False),
+    Column("patience_seconds", Float, nullable=False),
+    Index(None, "run_id", unique=True),
+    # A number is never used again, or a new turn would be taken for one that stood still.
+    sqlite_autoincrement=True,
+)
