@@ -1,10 +1,12 @@
 """Exchange calendars: questions about a list of session dates that ends at a horizon, past which nothing is known."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from app.definitions.faults import Faults, Path
+from app.definitions.sessions import Hours, Phase, Session, session
 
 SHIPPED = ("XSHG", "XSHE", "BJSE")
 """The calendars that come with Openbell, by market identifier code."""
@@ -31,9 +33,24 @@ class BeyondHorizon(LookupError):
 class Calendar:
     """The sessions of one exchange, in order, from its first one to its horizon."""
 
-    def __init__(self, name: str, sessions: Iterable[date], *, known_until: date | None = None) -> None:
-        """`known_until` is the horizon when it lies past the last session, as in a closed week."""
+    def __init__(
+        self,
+        name: str,
+        sessions: Iterable[date],
+        *,
+        known_until: date | None = None,
+        timezone: str = "Asia/Shanghai",
+        hours: Iterable[Hours] = (),
+        special: Mapping[date, Sequence[Sequence[Phase]]] | None = None,
+    ) -> None:
+        """`known_until` is the horizon when it lies past the last session, as in a closed week.
+
+        `special` gives a date phases of its own, for each of its sessions: half days, and dates with several sessions.
+        """
         self.name = name
+        self.zone = ZoneInfo(timezone)
+        self.hours = tuple(sorted(hours))
+        self._special = dict(special or {})
         self.sessions = tuple(sorted(set(sessions)))
         self.known_from = self.sessions[0] if self.sessions else None
         last = self.sessions[-1] if self.sessions else None
@@ -80,6 +97,16 @@ class Calendar:
         self._must_know(first)
         self._must_know(last)
         return self.sessions[bisect_left(self.sessions, first) : bisect_right(self.sessions, last)]
+
+    def sessions_on(self, day: date) -> tuple[Session, ...]:
+        """The sessions of that date, first one first; none when it is closed. Raises BeyondHorizon."""
+        if not self.is_session(day):
+            return ()
+        parts = self._special.get(day, [self._usual(day)])
+        return tuple(session(day, number, phases, self.zone) for number, phases in enumerate(parts, 1))
+
+    def _usual(self, day: date) -> tuple[Phase, ...]:
+        return next((hours.phases for hours in reversed(self.hours) if hours.since <= day), ())
 
     def _must_know(self, day: date) -> None:
         if not self.knows(day):

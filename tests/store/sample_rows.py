@@ -55,6 +55,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "dataset_versions": [{"dataset": "d", "version": 1, "snapshot": 1, "rows": 3, "bytes": 9, "facts": {}}],
     "files": [{"id": 1, "path": "d/all-0.parquet", "dataset": "d", "partition": "all", "rows": 3, "bytes": 9, "run_id": DONE}],
     "dataset_files": [{"dataset": "d", "partition": "all", "from_version": 1, "file_id": 1}],
+    "calendar_overrides": [
+        {"calendar": "XSHG", "session_date": "2026-11-23", "is_session": False, "reason": "typhoon", "made_by": "k"}
+    ],
+    "firings": [
+        {"seq": 5, "kind": "schedule", "name": "s", "version": 1, "key": "k", "outcome": "fired", "run_id": RUN, "times": 1},
+    ],
+    "joins": [{"trigger": "t", "key": "2026-11-20", "round": 1, "arrived": {"j": RUN}}],
+    "listens": [{"topic": "job:j", "trigger": "t"}],
+    "events": [{"id": "0193-event", "name": "e", "payload": {"a": 1}, "received_from": "k"}],
     "turns": [
         {"n": 3, "run_id": RUN, "worker": "w", "attempt": 1, "node": "a", "step_attempt": 1, "datasets": ["d"],
          "patience_seconds": 30}

@@ -1,6 +1,6 @@
 """The rows, by noun. CHECKs refuse what must not be; names are fixed so that migrations are stable."""
 
-from app.store.tables.definitions import calendars, catalogue, definitions, sessions, versions
+from app.store.tables.definitions import calendar_overrides, calendars, catalogue, definitions, sessions, versions
 from app.store.tables.lake import (
     dataset_files,
     dataset_versions,
@@ -23,18 +23,24 @@ from app.store.tables.runs import (
     transitions,
     workers,
 )
+from app.store.tables.time import events, firings, joins, listens
 
 __all__ = [
     "api_keys",
     "audit",
+    "calendar_overrides",
     "calendars",
     "catalogue",
     "dataset_files",
     "dataset_versions",
     "definitions",
+    "events",
     "files",
+    "firings",
     "idempotency",
+    "joins",
     "lake",
+    "listens",
     "logs",
     "metadata",
     "pools",

@@ -1,12 +1,15 @@
 """What can run, as rows: versioned documents of every kind, the catalogue, the calendars."""
 
-from sqlalchemy import Column, Date, ForeignKeyConstraint, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Column, Date, ForeignKeyConstraint, Index, Integer, Table, Text
+from sqlalchemy import text as sql
 
 from app.store.columns import Json
 from app.store.tables.metadata import instant, metadata, one_of, text
 
-KINDS = ("pipeline", "job", "schedule", "trigger")
+KINDS = ("pipeline", "job", "schedule", "trigger", "deadline")
 MANAGED_BY = ("catalog", "api", "file")
+
+_WAITS = "next_at IS NOT NULL"
 
 # One idea behind pipelines, jobs, schedules and triggers: a named document with immutable versions.
 definitions = Table(
@@ -23,9 +26,12 @@ definitions = Table(
     instant("paused_at", nullable=True),
     instant("deleted_at", nullable=True),
     instant("planned_until", nullable=True),  # a schedule's: firings up to here have been decided
+    instant("next_at", nullable=True),  # when it has to be looked at next
+    text("file", nullable=True),  # where its document stands, of one that is managed by a file
     one_of("kind", KINDS),
     one_of("managed_by", MANAGED_BY),
     Index(None, "kind", "uses"),
+    Index("ix_definitions_next", "kind", "next_at", sqlite_where=sql(_WAITS), postgresql_where=sql(_WAITS)),
 )
 
 versions = Table(
@@ -64,6 +70,8 @@ calendars = Table(
     Column("horizon_date", Date, nullable=False),
     text("hash"),
     instant("planted_at"),
+    Column("timezone", Text, nullable=False, server_default="Asia/Shanghai"),
+    Column("hours", Json),  # [{"since": date, "phases": [[name, "09:30", "11:30"], ...]}, ...]
 )
 
 sessions = Table(
@@ -71,4 +79,18 @@ sessions = Table(
     metadata,
     Column("calendar", Text, primary_key=True),
     Column("session_date", Date, primary_key=True),
+    Column("phases", Json),  # for each of the date's sessions its phases; null: the calendar's hours
+)
+
+# What people know better than the source: it stands over the source's answer, and survives the next one.
+calendar_overrides = Table(
+    "calendar_overrides",
+    metadata,
+    Column("calendar", Text, primary_key=True),
+    Column("session_date", Date, primary_key=True),
+    Column("is_session", Boolean, nullable=False),
+    Column("phases", Json),
+    text("reason"),
+    instant("made_at"),
+    text("made_by"),
 )

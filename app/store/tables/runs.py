@@ -49,6 +49,7 @@ runs = Table(
     Column("attempt", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("crash_count", Integer, nullable=False),
+    Column("depth", Integer, nullable=False, server_default="0"),  # how many runs before it fired one another
     text("worker", nullable=True),
     # What the run was accepted with; later versions of its job do not change it.
     Column("retry", Json),

@@ -1,0 +1,122 @@
+"""Calendars with hours and overrides; firings, joins, events; when a schedule is to be looked at next."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.store.columns import Instant, Json
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("definitions") as batch:
+        batch.add_column(sa.Column("next_at", Instant, nullable=True))
+        batch.add_column(sa.Column("file", sa.Text(), nullable=True))
+        batch.drop_constraint(op.f("ck_definitions_kind"), type_="check")
+        batch.create_check_constraint(
+            op.f("ck_definitions_kind"), "kind IN ('pipeline', 'job', 'schedule', 'trigger', 'deadline')"
+        )
+    waits = sa.text("next_at IS NOT NULL")
+    op.create_index("ix_definitions_next", "definitions", ["kind", "next_at"], sqlite_where=waits, postgresql_where=waits)
+    op.add_column("runs", sa.Column("depth", sa.Integer(), server_default="0", nullable=False))
+    _calendars()
+    _firings()
+    _joins()
+    op.create_table(
+        "listens",
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "trigger", name=op.f("pk_listens")),
+    )
+    op.create_index(op.f("ix_listens_trigger"), "listens", ["trigger"])
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("payload", Json, nullable=False),
+        sa.Column("received_at", Instant, nullable=False),
+        sa.Column("received_from", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+    )
+    op.create_index(op.f("ix_events_name_id"), "events", ["name", "id"])
+
+
+def _calendars() -> None:
+    op.add_column("calendars", sa.Column("timezone", sa.Text(), server_default="Asia/Shanghai", nullable=False))
+    op.add_column("calendars", sa.Column("hours", Json, nullable=True))
+    op.add_column("sessions", sa.Column("phases", Json, nullable=True))
+    op.create_table(
+        "calendar_overrides",
+        sa.Column("calendar", sa.Text(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=False),
+        sa.Column("is_session", sa.Boolean(), nullable=False),
+        sa.Column("phases", Json, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("calendar", "session_date", name=op.f("pk_calendar_overrides")),
+    )
+
+
+def _firings() -> None:
+    op.create_table(
+        "firings",
+        sa.Column("seq", _NUMBER, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant, nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("trade_date", sa.Date(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("decided_at", Instant, nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
+        sa.CheckConstraint("kind IN ('schedule', 'trigger')", name=op.f("ck_firings_kind")),
+        sa.CheckConstraint("outcome IN ('fired', 'skipped', 'missed', 'held', 'failed')", name=op.f("ck_firings_outcome")),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_firings")),
+        sqlite_autoincrement=True,
+    )
+    held = sa.text("outcome = 'held'")
+    op.create_index("ux_firings_key", "firings", ["kind", "name", "key"], unique=True)
+    op.create_index("ix_firings_due", "firings", ["kind", "name", "due_at"])
+    op.create_index("ix_firings_held", "firings", ["name"], sqlite_where=held, postgresql_where=held)
+    op.create_index("ix_firings_run_id", "firings", ["run_id"])
+
+
+def _joins() -> None:
+    op.create_table(
+        "joins",
+        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("arrived", Json, nullable=False),
+        sa.Column("opened_at", Instant, nullable=False),
+        sa.Column("deadline_at", Instant, nullable=True),
+        sa.Column("closed_at", Instant, nullable=True),
+        sa.PrimaryKeyConstraint("trigger", "key", "round", name=op.f("pk_joins")),
+    )
+    still = sa.text("closed_at IS NULL")
+    op.create_index("ix_joins_deadline", "joins", ["deadline_at"], sqlite_where=still, postgresql_where=still)
+
+
+def downgrade() -> None:
+    for table in ("events", "listens", "joins", "firings", "calendar_overrides"):
+        op.drop_table(table)
+    op.drop_column("sessions", "phases")
+    op.drop_column("calendars", "hours")
+    op.drop_column("calendars", "timezone")
+    op.drop_column("runs", "depth")
+    op.drop_index("ix_definitions_next", "definitions")
+    with op.batch_alter_table("definitions") as batch:
+        batch.drop_constraint(op.f("ck_definitions_kind"), type_="check")
+        batch.create_check_constraint(op.f("ck_definitions_kind"), "kind IN ('pipeline', 'job', 'schedule', 'trigger')")
+        batch.drop_column("file")
+        batch.drop_column("next_at")
