@@ -105,6 +105,12 @@ class Calendar:
         parts = self._special.get(day, [self._usual(day)])
         return tuple(session(day, number, phases, self.zone) for number, phases in enumerate(parts, 1))
 
+    def sessions_as_usual(self, day: date) -> tuple[Session, ...]:
+        """Its sessions; of a closed or unknown day the session that its hours would give it."""
+        if self.knows(day) and self.is_session(day):
+            return self.sessions_on(day)
+        return (session(day, 1, self._usual(day), self.zone),)
+
     def _usual(self, day: date) -> tuple[Phase, ...]:
         return next((hours.phases for hours in reversed(self.hours) if hours.since <= day), ())
 
