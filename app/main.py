@@ -24,9 +24,9 @@ from app.engine.engine import Engine
 from app.engine.forkserver import ForkServer
 from app.errors import ConfigurationError, OpenbellError, Unavailable
 from app.manager import PipelineManager, planting
-from app.manager.acceptance import RunRequest
 from app.settings import Settings
 from app.store import calendars, keys, migrate, occupancy, runs, sqlite
+from app.store.acceptance import RunRequest
 from app.store.ballast import Ballast
 from app.store.copies import private_folder
 from app.store.database import Database

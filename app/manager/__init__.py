@@ -1,8 +1,8 @@
 """The one set of commands that every face calls: register, run, cancel, retry, status, data."""
 
-from app.manager.acceptance import RunRequest
 from app.manager.manager import PipelineManager
 from app.manager.queries import Queries
+from app.store.acceptance import RunRequest
 from app.store.changes import EVERYTHING, TRANSITIONS, ended_topic, log_topic
 from app.store.definitions import Definition, Kind
 from app.store.keys import Key, Role

@@ -9,8 +9,7 @@ from typing import Any
 from app import settings as settings_module
 from app.definitions.catalogue import Catalogue
 from app.definitions.pipeline import content_hash
-from app.errors import CataloguePending, Conflict, Invalid, NotFound, NoWorker, QueueFull
-from app.manager.acceptance import Cause, RunRequest, accept, as_date
+from app.errors import Conflict, Invalid, NotFound, NoWorker, QueueFull
 from app.manager.data import Data
 from app.manager.operation import Operation
 from app.manager.people import People
@@ -19,6 +18,7 @@ from app.manager.queries import Queries
 from app.manager.retrying import retry
 from app.settings import Settings
 from app.store import audit, catalogue, claims, definitions, idempotency, insights, pools, runs, views, workers
+from app.store.acceptance import Cause, RunRequest, accept, as_date
 from app.store.changes import ended_topic
 from app.store.database import Connection, Database
 from app.store.definitions import Definition, Kind, Saved
@@ -33,7 +33,6 @@ class PipelineManager(Data, Operation, People):
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:
         super().__init__(database, settings, queries)
-        self._catalogue: tuple[str, Catalogue] | None = None
         self._queued: tuple[float, int] = (0.0, 0)
 
     @classmethod
@@ -57,15 +56,7 @@ class PipelineManager(Data, Operation, People):
     def catalogue(self) -> Catalogue:
         """What the workers' children have. Raises CataloguePending until the first child has said so."""
         with self.database.read() as connection:
-            return self._current_catalogue(connection)
-
-    def _current_catalogue(self, connection: Connection) -> Catalogue:
-        digest = catalogue.current_digest(connection)
-        if digest is None:
-            raise CataloguePending("The ops are still being loaded.", hint="Try again in a second.")
-        if self._catalogue is None or self._catalogue[0] != digest:
-            self._catalogue = (digest, catalogue.load(connection, digest))
-        return self._catalogue[1]
+            return catalogue.current(connection)
 
     # Definitions
 
@@ -86,7 +77,7 @@ class PipelineManager(Data, Operation, People):
         """Store a definition of any kind. Raises Invalid with every fault; AlreadyExists if `create_only`."""
 
         def save(connection: Connection) -> Saved:
-            found = self._current_catalogue(connection)
+            found = catalogue.current(connection)
             known_pools = [pool["name"] for pool in pools.all_named(connection)]
             valid, uses = checked(connection, found, kind, document, known_pools)
             # Not part of any version: a document that is read, changed and sent back says nothing new by it.
@@ -106,7 +97,7 @@ class PipelineManager(Data, Operation, People):
     def validate_pipeline(self, document: object) -> dict[str, Any]:
         """The canonical document that registering would store. Raises Invalid with every fault."""
         with self.database.read() as connection:
-            found = self._current_catalogue(connection)
+            found = catalogue.current(connection)
             known_pools = [pool["name"] for pool in pools.all_named(connection)]
             return checked(connection, found, "pipeline", document, known_pools)[0]
 
@@ -182,7 +173,7 @@ class PipelineManager(Data, Operation, People):
 
         def work(connection: Connection) -> tuple[dict[str, Any], bool]:
             def make() -> dict[str, Any]:
-                new = accept(connection, self._current_catalogue(connection), job_name, request, cause)
+                new = accept(connection, catalogue.current(connection), job_name, request, cause)
                 return self._enqueued(connection, runs.enqueue(connection, new), by)
 
             scope = f"{by} POST /jobs/{job_name}/runs"
@@ -198,7 +189,7 @@ class PipelineManager(Data, Operation, People):
 
         def work(connection: Connection) -> tuple[dict[str, Any], bool]:
             def make() -> dict[str, Any]:
-                new = retry(connection, self._current_catalogue(connection), run_id, start, note)
+                new = retry(connection, catalogue.current(connection), run_id, start, note)
                 return self._enqueued(connection, runs.enqueue(connection, new), by)
 
             scope = f"{by} POST /runs/{run_id}/retry"

@@ -14,8 +14,8 @@ from app.definitions.pipeline import content_hash, parse_pipeline
 from app.definitions.schedule import parse_schedule
 from app.definitions.trigger import parse_trigger
 from app.errors import OpenbellError
-from app.manager.acceptance import job_and_pipeline
 from app.store import calendars, definitions, pools
+from app.store.acceptance import job_and_pipeline
 from app.store.database import Connection, Database
 
 _log = structlog.get_logger("openbell.planting")

@@ -6,8 +6,8 @@ from app.definitions.catalogue import Catalogue
 from app.definitions.graph import downstream
 from app.definitions.names import suggestion
 from app.errors import Conflict, Fault, Invalid
-from app.manager.acceptance import Cause, new_run
 from app.store import definitions, runs
+from app.store.acceptance import Cause, new_run
 from app.store.database import Connection
 from app.store.runs import NewRun
 from app.store.status import RunStatus, StepStatus

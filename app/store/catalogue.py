@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from app import clock
 from app.definitions.catalogue import BrokenModule, Catalogue, OpSpec, QuerySpec
+from app.errors import CataloguePending
 from app.store.columns import json_text
 from app.store.tables import catalogue
 
@@ -46,6 +47,21 @@ def save(connection: Connection, found: Catalogue) -> str:
 def current_digest(connection: Connection) -> str | None:
     """The digest of the catalogue that was seen last; None before the first."""
     return connection.execute(_CURRENT).scalar()
+
+
+_loaded: dict[str, Catalogue] = {}
+
+
+def current(connection: Connection) -> Catalogue:
+    """The catalogue that was seen last. Raises CataloguePending until a first child has said what there is."""
+    key = current_digest(connection)
+    if key is None:
+        raise CataloguePending("The ops are still being loaded.", hint="Try again in a second.")
+    if key not in _loaded:
+        # A digest is of the content: it means the same in every database.
+        _loaded.clear()
+        _loaded[key] = load(connection, key)
+    return _loaded[key]
 
 
 def load(connection: Connection, key: str) -> Catalogue:

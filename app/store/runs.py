@@ -35,6 +35,7 @@ class NewRun:
     pools: dict[str, int]
     code_versions: dict[str, str]
     cause_name: str | None = None
+    depth: int = 0
     retry: dict[str, Any] | None = None
     timeout_seconds: float | None = None
     memory_limit_bytes: int | None = None
@@ -77,7 +78,7 @@ def enqueue(connection: Connection, new: NewRun) -> Accepted:
 
 _AS_ACCEPTED = (
     "job", "job_version", "pipeline", "pipeline_version", "params", "tags", "priority", "trade_date", "cause_type", "cause_name",
-    "retry_of", "note", "retry", "timeout_seconds", "memory_limit_bytes", "pools", "code_versions",
+    "depth", "retry_of", "note", "retry", "timeout_seconds", "memory_limit_bytes", "pools", "code_versions",
 )  # fmt: skip
 _UNKNOWN_YET = ("reason", "error", "worker", "read_snapshot", "started_at", "finished_at", "cancel_requested_at")
 

@@ -58,7 +58,7 @@ def _say(answer: Any) -> None:
 
 def _commands(manager: Any) -> dict[str, Callable[..., Any]]:
     from app.errors import Conflict
-    from app.manager.acceptance import RunRequest
+    from app.store.acceptance import RunRequest
 
     def register(nodes: list[dict[str, Any]], job: dict[str, Any]) -> None:
         for pool in job.pop("limits", {}).items():

@@ -35,10 +35,11 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a run exists."""
+    """Why a run exists. `depth` counts the runs before it that fired one another."""
 
     type: str = "manual"
     name: str | None = None
+    depth: int = 0
 
 
 def job_and_pipeline(connection: Connection, name: str) -> tuple[Definition, Definition]:
@@ -98,6 +99,7 @@ def new_run(
         trade_date=trade_date,
         cause_type=cause.type,
         cause_name=cause.name,
+        depth=cause.depth,
         pools=pools_needed(pipeline.document, document, catalogue),
         code_versions={op: ops[op].code_version if op in ops else "" for _, op in nodes},
         retry=document.get("retry"),
