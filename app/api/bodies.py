@@ -1,34 +1,26 @@
-"""A request's body: read up to a limit, parsed once, and strictly: unambiguous JSON that every store can hold."""
+"""A request's body: read up to its route's limit, parsed once, and strictly."""
 
-import itertools
-import json
-import re
-from collections import Counter
 from typing import Any
 
 from starlette.requests import Request
 
-from app.definitions.faults import Faults, Path
-from app.definitions.plain import DEPTH_LIMIT, check_plain
-from app.errors import Fault, Invalid, Malformed, TooLarge, Unsupported
+from app.definitions import json_text
+from app.errors import TooLarge, Unsupported
 
 LIMIT = 2**20
-_TOO_LARGE = f"The body is larger than {LIMIT // 2**20} MiB."
-# Possessive, and a string that never ends reaches to the end of the text: no input makes it look at a character twice.
-_TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.S)
-_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-async def read(request: Request) -> bytes:
+async def read(request: Request, limit: int = LIMIT) -> bytes:
     """The whole body. Raises TooLarge as soon as that is known, Unsupported for anything that is not declared as JSON."""
+    too_large = TooLarge(f"The body is larger than {limit // 2**20} MiB.")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > LIMIT:
-        raise TooLarge(_TOO_LARGE)
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > LIMIT:
-            raise TooLarge(_TOO_LARGE)
+        if size > limit:
+            raise too_large
         chunks.append(chunk)
     if size:
         _check_type(request.headers.get("content-type", ""))
@@ -45,51 +37,4 @@ def _check_type(said: str) -> None:
 
 def parse(data: bytes) -> Any:
     """The document. Raises Malformed for what is no JSON, Invalid for JSON that no document may hold."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise Malformed(f"The body is not UTF-8: byte {error.start} is {data[error.start]:#04x}.") from None
-    if _too_deep(text):
-        raise Invalid("The body is not valid.", faults=[Fault("", f"is nested more than {DEPTH_LIMIT} deep")])
-    doubled: list[tuple[dict[str, Any], str]] = []
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            doubled.extend((made, key) for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        return made
-
-    try:
-        document = json.loads(text, object_pairs_hook=unique)
-    except ValueError as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
-    faults = Faults()
-    if doubled:
-        _note_doubled(document, _by_object(doubled), faults)
-    check_plain(document, faults)
-    faults.finish("The body is not valid.")
-    return document
-
-
-def _too_deep(text: str) -> bool:
-    """Whether brackets nest too deep: told before the parser, which recurses."""
-    if text.count("[") + text.count("{") <= DEPTH_LIMIT:
-        return False
-    steps = (_STEP.get(token[0], 0) for token in _TOKENS.findall(text))
-    return any(depth > DEPTH_LIMIT for depth in itertools.accumulate(steps))
-
-
-def _by_object(doubled: list[tuple[dict[str, Any], str]]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for holder, key in doubled:
-        found.setdefault(id(holder), []).append(key)
-    return found
-
-
-def _note_doubled(value: Any, doubled: dict[int, list[str]], faults: Faults, path: Path = ()) -> None:
-    """Note each key that stands twice in one object: JSON does not say which of the two would count."""
-    for key in doubled.get(id(value), ()):
-        faults.add((*path, key), "stands twice in this object")
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for place, item in items:
-        _note_doubled(item, doubled, faults, (*path, place))
+    return json_text.parse(data, "body")
