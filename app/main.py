@@ -138,9 +138,7 @@ def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None
     with manager.database.read() as connection:
         stale = calendars.planted_before(connection, clock.now() - CALENDARS_KEPT)
     sessions = _sessions(engine) if stale else {}
-
-    planted = planting.plant_calendars(manager.database, sessions)
-    if planted := [*planted, *planting.plant_documents(manager.database, found, found.documents)]:
+    if planted := [*manager.plant_calendars(sessions), *planting.plant_documents(manager.database, found, found.documents)]:
         _log.info("planted", what=planted)
     _first_run(manager)
 

@@ -45,11 +45,12 @@ class Calendar:
     ) -> None:
         """`known_until` is the horizon when it lies past the last session, as in a closed week.
 
+        Of `hours`, several with one `since` are the several sessions of every date from then on.
         `special` gives a date phases of its own, for each of its sessions: half days, and dates with several sessions.
         """
         self.name = name
         self.zone = ZoneInfo(timezone)
-        self.hours = tuple(sorted(hours))
+        self.hours = tuple(sorted(hours, key=lambda each: each.since))
         self._special = dict(special or {})
         self.sessions = tuple(sorted(set(sessions)))
         self.known_from = self.sessions[0] if self.sessions else None
@@ -102,17 +103,21 @@ class Calendar:
         """The sessions of that date, first one first; none when it is closed. Raises BeyondHorizon."""
         if not self.is_session(day):
             return ()
-        parts = self._special.get(day, [self._usual(day)])
-        return tuple(session(day, number, phases, self.zone) for number, phases in enumerate(parts, 1))
+        return self._with(day, self._special.get(day) or self._usual(day))
 
     def sessions_as_usual(self, day: date) -> tuple[Session, ...]:
-        """Its sessions; of a closed or unknown day the session that its hours would give it."""
+        """Its sessions; of a closed or unknown day those that its hours would give it."""
         if self.knows(day) and self.is_session(day):
             return self.sessions_on(day)
-        return (session(day, 1, self._usual(day), self.zone),)
+        return self._with(day, self._usual(day))
 
-    def _usual(self, day: date) -> tuple[Phase, ...]:
-        return next((hours.phases for hours in reversed(self.hours) if hours.since <= day), ())
+    def _usual(self, day: date) -> list[tuple[Phase, ...]]:
+        """The phases of each session of an ordinary day: hours that begin on one date are a session each."""
+        since = max((hours.since for hours in self.hours if hours.since <= day), default=None)
+        return [hours.phases for hours in self.hours if hours.since == since] or [()]
+
+    def _with(self, day: date, parts: Iterable[Sequence[Phase]]) -> tuple[Session, ...]:
+        return tuple(session(day, number, phases, self.zone) for number, phases in enumerate(parts, 1))
 
     def _must_know(self, day: date) -> None:
         if not self.knows(day):

@@ -1,8 +1,8 @@
 """A trading session and its phases: the instants from which a schedule counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -39,9 +39,18 @@ class Hours(NamedTuple):
     since: date
     phases: tuple[Phase, ...]
 
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> "Hours":
+        """From its JSON form: {"since": "2026-07-06", "phases": [[name, "09:30", "11:30"], ...]}."""
+        return cls(date.fromisoformat(said["since"]), tuple(Phase.of(phase) for phase in said["phases"]))
+
+    def plain(self) -> dict[str, Any]:
+        """Its JSON form."""
+        return {"since": self.since.isoformat(), "phases": [phase.plain() for phase in self.phases]}
+
 
 class Span(NamedTuple):
-    """A phase of one session, in instants."""
+    """A phase of one session, in instants of UTC: an offset from them is time that passes, whatever local clocks do."""
 
     name: str
     start: datetime
@@ -75,11 +84,12 @@ class Session:
 
 
 def session(day: date, number: int, phases: Sequence[Phase], zone: ZoneInfo) -> Session:
-    """The session of that date with these phases, in instants of the zone."""
+    """The session of that date with these phases, which are times of the zone."""
     return Session(day, number, tuple(_span(day, phase, zone) for phase in phases))
 
 
 def _span(day: date, phase: Phase, zone: ZoneInfo) -> Span:
     begins = day + timedelta(days=phase.day)
     ends = begins if phase.end > phase.start else begins + timedelta(days=1)
-    return Span(phase.name, datetime.combine(begins, phase.start, zone), datetime.combine(ends, phase.end, zone))
+    start, end = (datetime.combine(day, at, zone).astimezone(UTC) for day, at in ((begins, phase.start), (ends, phase.end)))
+    return Span(phase.name, start, end)

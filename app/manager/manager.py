@@ -10,6 +10,7 @@ from app import settings as settings_module
 from app.definitions.catalogue import Catalogue
 from app.definitions.pipeline import content_hash
 from app.errors import Conflict, Invalid, NotFound, NoWorker, QueueFull
+from app.manager.calendars import Calendars
 from app.manager.data import Data
 from app.manager.operation import Operation
 from app.manager.people import People
@@ -28,7 +29,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data, Operation, People):
+class PipelineManager(Data, Operation, People, Calendars):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

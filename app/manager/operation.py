@@ -1,6 +1,5 @@
-"""The operator's half of the manager: limits, calendars, logs, what changed, and whether the service can do its work."""
+"""The operator's half of the manager: limits, logs, what changed, and whether the service can do its work."""
 
-from datetime import date
 from typing import Any
 
 from app.definitions.pool import parse_pool
@@ -11,7 +10,7 @@ from app.store.database import Connection, Database
 
 
 class Operation:
-    """Pools, calendars, workers, logs and transitions."""
+    """Pools, workers, logs and transitions."""
 
     database: Database
     settings: Settings
@@ -52,18 +51,6 @@ class Operation:
             audit.add(connection, by, "delete", "pool", name)
 
         self.database.write(drop)
-
-    def list_calendars(self) -> list[dict[str, Any]]:
-        """Every calendar: id, version, source, first_date, horizon_date, session_count."""
-        with self.database.read() as connection:
-            return [_calendar(row) for row in calendars.all_known(connection)]
-
-    def sessions(self, calendar: str, first: date | None, last: date | None) -> dict[str, Any]:
-        """A calendar with its known sessions of a range, both ends included. Raises NotFound."""
-        with self.database.read() as connection:
-            known = calendars.get(connection, calendar)
-            days = calendars.between(connection, calendar, first, last)
-            return {**_calendar(known), "sessions": [day.isoformat() for day in days]}
 
     def workers(self) -> list[dict[str, Any]]:
         """The registered workers."""
@@ -115,8 +102,3 @@ class Operation:
                 return found
         except Unavailable:
             return {"database": False}
-
-
-def _calendar(row: dict[str, Any]) -> dict[str, Any]:
-    facts = {name: value for name, value in row.items() if name != "sessions"}
-    return {**views.row_view(facts), "session_count": row["sessions"]}

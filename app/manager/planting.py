@@ -1,8 +1,6 @@
-"""What a start brings along: shipped definitions, planted once; calendars, planted anew when their source changed."""
+"""What a start brings along: shipped definitions, planted once."""
 
-import hashlib
 from collections.abc import Collection, Iterable
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -14,7 +12,7 @@ from app.definitions.pipeline import content_hash, parse_pipeline
 from app.definitions.schedule import parse_schedule
 from app.definitions.trigger import parse_trigger
 from app.errors import OpenbellError
-from app.store import calendars, definitions, pools
+from app.store import definitions, pools
 from app.store.acceptance import job_and_pipeline
 from app.store.database import Connection, Database
 
@@ -86,15 +84,3 @@ def _plant_pool(connection: Connection, document: dict[str, Any]) -> bool:
         return False
     pools.resize(connection, document["name"], document["size"], description=document.get("description"))
     return True
-
-
-def plant_calendars(database: Database, answer: dict[str, Any]) -> list[str]:
-    """Store the sessions that the query `calendar_sessions` answered, each calendar by itself; the ids of those that changed."""
-    changed = []
-    for name, found in answer.items():
-        days = [date.fromisoformat(day) for day in found["sessions"]]
-        content = hashlib.sha256(",".join(found["sessions"]).encode()).hexdigest()[:16]
-        store = partial(calendars.plant, calendar=name, days=days, source=found["source"], content_hash=content)
-        if bool(days) and database.write(store):
-            changed.append(name)
-    return changed

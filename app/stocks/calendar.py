@@ -1,44 +1,19 @@
-"""The exchanges' sessions: the query that hands them to the service, and arithmetic on lists of them.
+"""Arithmetic on lists of sessions.
 
 Ops ask `context.sessions("XSHG")`, never a library: sessions are rows with a horizon, and past it nothing is guessed.
 """
 
-import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime, time
-from typing import Any
 
 import numpy as np
 
 from app.clock import SHANGHAI
-from app.definitions import query
 from app.stocks.arrays import Ints
 
 CLOSE = time(15, 0)
 EPOCH = date(1970, 1, 1).toordinal()
-_FIRST = "1990-12-19"
-# Shenzhen trades on Shanghai's days; Beijing does too, since it opened.
-_SINCE = {"XSHG": _FIRST, "XSHE": _FIRST, "BJSE": "2021-11-15"}
-
-
-@query
-def calendar_sessions(context: Any) -> dict[str, Any]:
-    """Every known session of each exchange, with its source and the last day for which the source can tell."""
-    import exchange_calendars  # three quarters of a second, for a question that is asked once
-
-    with warnings.catch_warnings():
-        # The library lags behind pandas' deprecations; nobody who asks for sessions can do anything about that.
-        warnings.simplefilter("ignore")
-        # Told no start it begins twenty years ago; told no end it may stop a year from now.
-        horizon = exchange_calendars.get_calendar("XSHG").bound_max()
-        known = exchange_calendars.get_calendar("XSHG", start=_FIRST, end=horizon).sessions
-    days = [day.date().isoformat() for day in known]
-    source = f"exchange_calendars {exchange_calendars.__version__}"
-    return {
-        name: {"source": source, "horizon": horizon.date().isoformat(), "sessions": days[bisect_left(days, since) :]}
-        for name, since in _SINCE.items()
-    }
 
 
 def last_closed(sessions: Sequence[date], now: datetime, at: time = CLOSE) -> date | None:

@@ -11,6 +11,11 @@ _log = structlog.get_logger("openbell.changes")
 QUEUE = "queue"
 TRANSITIONS = "transitions"
 LAKE = "lake"
+FIRINGS = "firings"
+TIMES = "times"
+"""What is to be looked at when: schedules, calendars, deadlines."""
+
+CALENDARS = "calendars"
 EVERYTHING = "*"
 
 

@@ -49,6 +49,11 @@ def upgrade() -> None:
 def _calendars() -> None:
     op.add_column("calendars", sa.Column("timezone", sa.Text(), server_default="Asia/Shanghai", nullable=False))
     op.add_column("calendars", sa.Column("hours", Json, nullable=True))
+    op.add_column("calendars", sa.Column("stamp", sa.Text(), server_default="", nullable=False))
+    op.add_column("calendars", sa.Column("extended_from", sa.Date(), nullable=True))
+    op.add_column("calendars", sa.Column("extended_until", sa.Date(), nullable=True))
+    op.add_column("calendars", sa.Column("disagreements", Json, nullable=True))
+    op.add_column("calendars", sa.Column("made_by", sa.Text(), nullable=True))
     op.add_column("sessions", sa.Column("phases", Json, nullable=True))
     op.create_table(
         "calendar_overrides",
@@ -111,7 +116,8 @@ def downgrade() -> None:
     for table in ("events", "listens", "joins", "firings", "calendar_overrides"):
         op.drop_table(table)
     op.drop_column("sessions", "phases")
-    op.drop_column("calendars", "hours")
+    for column in ("made_by", "disagreements", "extended_until", "extended_from", "stamp", "hours"):
+        op.drop_column("calendars", column)
     op.drop_column("calendars", "timezone")
     op.drop_column("runs", "depth")
     op.drop_index("ix_definitions_next", "definitions")

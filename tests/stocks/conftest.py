@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.stocks.calendar import calendar_sessions
+from app.stocks import exchanges
 from tests.stocks.op_context import Bench
 
 AFTER_CLOSE = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ AFTER_CLOSE = datetime(2026, 11, 23, 12, tzinfo=UTC)
 @pytest.fixture(scope="session")
 def sessions() -> list[date]:
     """Every known session of XSHG, as the service plants them."""
-    return [date.fromisoformat(day) for day in calendar_sessions(None)["XSHG"]["sessions"]]
+    return exchanges.library()[0]
 
 
 @pytest.fixture

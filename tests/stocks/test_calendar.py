@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.stocks import calendar
-from app.stocks.calendar import calendar_sessions
+from app.stocks.exchanges import calendar_sessions
 from app.stocks.intake.window import Window
 
 
