@@ -83,6 +83,12 @@ class InUse(Conflict):
     code = "in_use"
 
 
+class ManagedByFile(Conflict):
+    """A file says what it is."""
+
+    code = "managed_by_file"
+
+
 class FileDamaged(Conflict):
     """A file of the lake is not what was written."""
 

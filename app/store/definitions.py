@@ -40,6 +40,7 @@ class Definition:
     created_by: str
     paused_at: datetime | None
     latest_version: int
+    file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ _COLUMNS = (
     versions.c.created_by,
     definitions.c.paused_at,
     definitions.c.version.label("latest_version"),
+    definitions.c.file,
 )
 _JOINED = definitions.join(versions, and_(versions.c.kind == definitions.c.kind, versions.c.name == definitions.c.name))
 
@@ -188,6 +190,7 @@ def _keep(
     connection: Connection, kind: Kind, name: str, version: int, uses: str | None, managed_by: ManagedBy, now: datetime
 ) -> None:
     values = {"version": version, "uses": uses, "managed_by": managed_by, "updated_at": now, "deleted_at": None}
+    values |= {"file": None, "file_paused": None}
     key = and_(definitions.c.kind == kind, definitions.c.name == name)
     if not connection.execute(update(definitions).where(key).values(values)).rowcount:
         connection.execute(insert(definitions).values(kind=kind, name=name, created_at=now, **values))
@@ -202,10 +205,10 @@ def mark_shipped(connection: Connection, kind: Kind, name: str, document_hash: s
 def may_plant(connection: Connection, kind: Kind, name: str, document_hash: str) -> bool:
     """Whether a start may store a shipped document: the name is new, or nobody touched it and the shipped one changed."""
     key = and_(definitions.c.kind == kind, definitions.c.name == name)
-    row = connection.execute(select(definitions.c.shipped_hash, definitions.c.deleted_at).where(key)).first()
+    row = connection.execute(select(definitions.c.shipped_hash, definitions.c.deleted_at, definitions.c.file).where(key)).first()
     if row is None:
         return True
-    if row.deleted_at is not None or row.shipped_hash is None or row.shipped_hash == document_hash:
+    if row.deleted_at is not None or row.file is not None or row.shipped_hash in (None, document_hash):
         return False
     current = find(connection, kind, name)
     return current is not None and current.hash == row.shipped_hash

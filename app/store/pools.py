@@ -25,7 +25,7 @@ def resize(connection: Connection, name: str, size: int, *, description: str | N
     if known is None:
         connection.execute(insert(pools).values(name=name, size=size, description=description))
     else:
-        values = {"size": size} if description is None else {"size": size, "description": description}
+        values = {"size": size, "description": description}
         connection.execute(update(pools).where(pools.c.name == name).values(values))
     numbers = set(connection.execute(select(slots.c.n).where(slots.c.pool == name)).scalars())
     job = name.removeprefix(JOB) if name.startswith(JOB) else None

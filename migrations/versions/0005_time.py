@@ -17,6 +17,7 @@ def upgrade() -> None:
     with op.batch_alter_table("definitions") as batch:
         batch.add_column(sa.Column("next_at", Instant, nullable=True))
         batch.add_column(sa.Column("file", sa.Text(), nullable=True))
+        batch.add_column(sa.Column("file_paused", sa.Boolean(), nullable=True))
         batch.drop_constraint(op.f("ck_definitions_kind"), type_="check")
         batch.create_check_constraint(
             op.f("ck_definitions_kind"), "kind IN ('pipeline', 'job', 'schedule', 'trigger', 'deadline')"
@@ -24,6 +25,8 @@ def upgrade() -> None:
     waits = sa.text("next_at IS NOT NULL")
     op.create_index("ix_definitions_next", "definitions", ["kind", "next_at"], sqlite_where=waits, postgresql_where=waits)
     op.add_column("runs", sa.Column("depth", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("pools", sa.Column("managed_by", sa.Text(), server_default="api", nullable=False))
+    op.add_column("pools", sa.Column("file", sa.Text(), nullable=True))
     _calendars()
     _firings()
     _joins()
@@ -120,9 +123,12 @@ def downgrade() -> None:
         op.drop_column("calendars", column)
     op.drop_column("calendars", "timezone")
     op.drop_column("runs", "depth")
+    op.drop_column("pools", "file")
+    op.drop_column("pools", "managed_by")
     op.drop_index("ix_definitions_next", "definitions")
     with op.batch_alter_table("definitions") as batch:
         batch.drop_constraint(op.f("ck_definitions_kind"), type_="check")
         batch.create_check_constraint(op.f("ck_definitions_kind"), "kind IN ('pipeline', 'job', 'schedule', 'trigger')")
+        batch.drop_column("file_paused")
         batch.drop_column("file")
         batch.drop_column("next_at")

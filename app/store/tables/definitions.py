@@ -28,6 +28,7 @@ definitions = Table(
     instant("planned_until", nullable=True),  # a schedule's: firings up to here have been decided
     instant("next_at", nullable=True),  # when it has to be looked at next
     text("file", nullable=True),  # where its document stands, of one that is managed by a file
+    Column("file_paused", Boolean),  # whether that file said `paused` when it was applied last
     one_of("kind", KINDS),
     one_of("managed_by", MANAGED_BY),
     Index(None, "kind", "uses"),

@@ -175,6 +175,8 @@ pools = Table(
     text("name", primary_key=True),  # job:<name>, or a name of the user's
     Column("size", Integer, nullable=False),
     text("description", nullable=True),
+    Column("managed_by", Text, nullable=False, server_default="api"),  # as of definitions
+    text("file", nullable=True),
     CheckConstraint("size >= 0", name="size"),
 )
 
