@@ -33,6 +33,35 @@ class StagedFile(FileFacts):
     stands_on: NotRequired[dict[str, int]]
 
 
+class Work(list[StagedFile]):
+    """What one try of a step stages, and what that stands on. The lake keeps `saw` and `makes`, the runner `given`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saw: dict[str, int] | None = None
+        """Every dataset's version when the step first looked; None: it did not look."""
+        self.makes: set[str] = set()
+        """The datasets that it staged anything of."""
+        self.given: list[Work] = []
+        """The work of those who handed it values or frames, which stand on what they saw."""
+
+    def version(self, dataset: str) -> int | None:
+        """The oldest version of a dataset that this work stands on; None when nobody looked."""
+        own = [] if self.saw is None else [self.saw.get(dataset, 0)]
+        return min([*own, *(seen for work in self.given if (seen := work.version(dataset)) is not None)], default=None)
+
+    @property
+    def looked(self) -> bool:
+        """Whether what it made stands on anything that was read in the lake."""
+        return self.saw is not None or any(work.looked for work in self.given)
+
+    def forget(self) -> None:
+        """The step begins again."""
+        self.clear()
+        self.saw = None
+        self.makes = set()
+
+
 staging: ContextVar[list[StagedFile] | None] = ContextVar("staging", default=None)
 """Where the step under way keeps what it stages. A lake appends each file as it stages it, in the thread that stages: a run
 has one lake and parallel steps, and what a failed one staged is dropped without touching what its neighbour did."""
@@ -128,14 +157,21 @@ class Lake(Protocol):
     def publication(self) -> Publication:
         """What a publishing step is to name now."""
 
-    def published(self, state: SnapshotState) -> None:
-        """The snapshot exists (or already did): it is the base from here on; make its view, move `current`."""
+    def published(self, state: SnapshotState, *, own: bool = False) -> None:
+        """The snapshot exists (or already did): it is the base from here on; make its view, move `current`.
+
+        `own`: it names what this run staged.
+        """
 
     def tidy(self, named: Collection[str], age_seconds: float) -> int:
         """Take away files that nobody named and that were not touched for so long, and old views; how many. For the service."""
 
-    def rebase(self, state: SnapshotState) -> None:
-        """The comparison was lost: carry what was staged over to the newer snapshot."""
+    def rebase(self, state: SnapshotState, keep: Collection[str] = ()) -> list[StagedFile]:
+        """The comparison was lost: carry what was staged over to the newer snapshot.
+
+        What was computed of older versions is not carried over but dropped, and answered; but for the paths to `keep`, of
+        steps at work: they stay as they are, until their step asks itself.
+        """
 
 
 class LakeFactory(Protocol):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from app import clock
-from app.definitions.lake import Lake, StagedFile
+from app.definitions.lake import Lake, StagedFile, Work
 from app.runner.graph import Node
 from app.runner.logs import StepLog
 from app.runner.metrics import Metrics
@@ -30,6 +30,8 @@ class StepContext:
         self._node = node
         self._staged = staged
         self._metrics = metrics
+        if isinstance(staged, Work):
+            run.lake.begins(node, staged)
 
     @property
     def scratch(self) -> Path:

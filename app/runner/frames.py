@@ -46,6 +46,12 @@ class Frames:
         # pandas copies on write: two branches that change "their" frame do not meet, and nothing is copied until then.
         return frame.copy(deep=False) if _is_pandas(frame) else frame
 
+    def has(self, node: str, output: str, facts: Output) -> bool:
+        """Whether the frame can still be had."""
+        with self._lock:
+            held = (node, output) in self._held
+        return held or readable(facts, self._data_dir)
+
     def release(self, node: str) -> None:
         """Let go of what nobody will read any more."""
         with self._lock:

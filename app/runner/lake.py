@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from app.definitions import registry
-from app.definitions.lake import Lake, Publication, SnapshotState, StagedFile, staging
+from app.definitions.lake import Lake, Publication, SnapshotState, StagedFile, Work, staging
 from app.errors import Unavailable
 from app.runner.emitter import Emitter
+from app.runner.graph import Node, Source
 
 
 class Host:
@@ -44,6 +45,8 @@ class RunLake:
         self._lake: Lake | None = None
         self._noted: list[list[StagedFile]] = [self._restored]
         self._since = time.monotonic()
+        self.works: dict[str, Work] = {}
+        """What each node staged in its newest try in this process."""
 
     def get(self) -> Lake:
         """The lake, with what finished steps staged."""
@@ -54,14 +57,26 @@ class RunLake:
                 self._lake, self._since = lake, time.monotonic()
             return self._lake
 
-    def publication(self) -> Publication:
-        """What is to be named now, and how long it took since the run saw the snapshot that it builds on."""
-        return {**self.get().publication(), "seconds": time.monotonic() - self._since}
+    def computed(self, node: Node) -> list[StagedFile]:
+        """What the node at work staged so far of computed datasets."""
+        return [file for file in self.works.get(node.id, ()) if "stands_on" in file]
+
+    def publication(self, leave_out: Collection[str]) -> Publication:
+        """What is to be named now but those paths, and how long it took since the run saw the snapshot that it builds on."""
+        publication = self.get().publication()
+        files = [file for file in publication["files"] if file["path"] not in leave_out]
+        return {**publication, "files": files, "seconds": time.monotonic() - self._since}
+
+    def begins(self, node: Node, work: Work) -> None:
+        """That work is this node's, and stands on what those saw who hand it values or frames."""
+        self.works[node.id] = work
+        handed = [source.node.id for source in node.sources if _kind(source) != "dataset"]
+        work.given = [self.works[name] for name in handed if name in self.works]
 
     @contextmanager
-    def noting(self) -> Iterator[list[StagedFile]]:
+    def noting(self) -> Iterator[Work]:
         """What is staged in this block, by this thread, is put on this list as well."""
-        noted: list[StagedFile] = []
+        noted = Work()
         self._noted.append(noted)
         token = staging.set(noted)
         try:
@@ -80,19 +95,22 @@ class RunLake:
         """Forget what a step staged that failed or begins again."""
         if self._lake is not None and noted:
             self._lake.drop(noted)
-        noted.clear()
+        if isinstance(noted, Work):
+            noted.forget()
+        else:
+            noted.clear()
 
-    def rebase(self, state: SnapshotState) -> None:
-        """Carry what is staged over to a newer snapshot."""
+    def rebase(self, state: SnapshotState, keep: Collection[str]) -> set[str]:
+        """Carry what is staged over to a newer snapshot, but for the paths to keep; the datasets that must be computed again."""
         self._since = time.monotonic()
         with self._carrying():
-            self.get().rebase(state)
+            return {file["dataset"] for file in self.get().rebase(state, keep)}
 
-    def published(self, publication: Publication, state: SnapshotState) -> None:
-        """Build on the snapshot that now names these files, and show it to readers."""
+    def published(self, publication: Publication, state: SnapshotState, *, own: bool) -> None:
+        """Build on the snapshot that now names these files, and show it to readers. `own`: this run made it."""
         with self._carrying():
             lake = self.get()
-            lake.published(state)
+            lake.published(state, own=own)
         left = {file["path"] for file in lake.staged()} - {file["path"] for file in publication["files"]}
         for files in self._noted:
             files[:] = [file for file in files if file["path"] in left]
@@ -105,3 +123,8 @@ class RunLake:
             yield
         finally:
             staging.reset(token)
+
+
+def _kind(source: Source) -> str | None:
+    output = source.node.outputs.get(source.output)
+    return output["kind"] if output else None

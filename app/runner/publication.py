@@ -4,8 +4,9 @@ import time
 from typing import Any
 
 from app import clock
-from app.definitions.lake import StagedFile
+from app.definitions.lake import StagedFile, Work
 from app.definitions.messages import PublishAsk, StepSucceeded
+from app.runner import again
 from app.runner.failure import BeginAgain, StepError, describe
 from app.runner.graph import Node
 from app.runner.run import Run
@@ -22,18 +23,25 @@ def publish(run: Run, node: Node, staged: list[StagedFile], end: StepSucceeded |
     """Have everything staged so far named, and with `end` the step ended by it; the snapshot, None if nothing changed.
 
     Raises BeginAgain when another run published first what this was built from; then what this step `staged` is forgotten,
-    because it stages again. Raises Unavailable when the worker refuses.
+    because it stages again, and what earlier steps had computed of older data is computed again already. Raises StepError when
+    it cannot be; Unavailable when the worker refuses.
     """
-    publication = run.lake.publication()
+    # A step at work beside this one asks itself: what it stages may be old, and is not this one's to publish or to drop.
+    others = [other for other in run.nodes if other.status == "running" and other is not node]
+    beside = {file["path"] for other in others for file in run.lake.computed(other)}
+    publication = run.lake.publication(beside)
     ask = PublishAsk(node=node.id, attempt=node.attempts, at=clock.iso(clock.now()), end=end, publication=publication)
     answer = _in_turn(run, ask)
     state = answer["state"]
     if answer["outcome"] == "conflict":
+        given_old = any("stands_on" in file for file in staged)
         run.lake.drop(staged)
-        run.lake.rebase(state)
+        again.compute(run, node, run.lake.rebase(state, beside), given_old)
+        if isinstance(staged, Work):
+            run.lake.begins(node, staged)
         raise BeginAgain
     try:
-        run.lake.published(publication, state)
+        run.lake.published(publication, state, own=answer["outcome"] == "published")
     except Exception as error:
         # The snapshot stands whatever becomes of its view, and so does the end of the step; a start makes missing views.
         message = f"snapshot {state['snapshot']} is published, but this process could not build on it: {error}"

@@ -60,12 +60,17 @@ class Spec:
     columns: tuple[Column, ...]
     month_of: str | None = "trade_date"
     """The date column whose month is a row's partition; None: the whole dataset is one file, `all`."""
-    computed: bool = False
-    """Whether its floats were computed, and so use all their bits."""
+    made_of: tuple[str, ...] = ()
+    """The datasets that it is computed of: it is published only while it is made of their newest versions."""
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+
+    @property
+    def computed(self) -> bool:
+        """Whether its floats were computed, and so use all their bits."""
+        return bool(self.made_of)
 
     @cached_property
     def names(self) -> tuple[str, ...]:

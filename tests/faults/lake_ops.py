@@ -70,3 +70,64 @@ def count_one(context: OpContext, *, seconds: float = 0.05) -> Dataset:
     time.sleep(seconds)
     own = [rows(context.run_id, 0.0, 1), rows("COUNT", max(known, default=0.0) + 1, 1)]
     return context.lake.stage(DATASET, pd.concat(own, ignore_index=True))
+
+
+def _scores(bars: pd.DataFrame) -> pd.DataFrame:
+    """Scores that tell of which bars they were computed."""
+    found = bars[["order_book_id", "trade_date"]].assign(total=bars["close"], factors=1)
+    return found.drop_duplicates(["order_book_id", "trade_date"])
+
+
+@op
+def ask_vendor(context: OpContext) -> int:
+    """A value that is not of the lake."""
+    return 1
+
+
+@op
+def read_bars(context: OpContext) -> pd.DataFrame:
+    """The bars as a frame."""
+    return context.lake.read(DATASET).to_pandas()
+
+
+@op
+def score_frame(context: OpContext, bars: pd.DataFrame, asked: int = 0) -> Dataset:
+    """Scores of a frame of bars."""
+    return context.lake.stage("scores", _scores(bars))
+
+
+@op
+def score_lake(context: OpContext, *, fails_at: int = 0) -> Dataset:
+    """Scores of the bars as the run sees them."""
+    if context.attempt == fails_at:
+        raise ValueError("it cannot be computed again")
+    return context.lake.stage("scores", _scores(context.lake.read(DATASET).to_pandas()))
+
+
+@op
+def tell(context: OpContext, scores: Dataset) -> int:
+    """What is done once: an alert."""
+    return 1
+
+
+@op
+def halt(*, folder: str) -> int:
+    """Fail until a test says otherwise."""
+    if not (Path(folder) / "go").exists():
+        raise ValueError("not yet")
+    return 1
+
+
+@op(publishes=True)
+def save_when_told(context: OpContext, scores: Dataset, told: int = 0, *, folder: str) -> Dataset:
+    """Publish what was staged before, once a test says so."""
+    (Path(folder) / "ready").touch()
+    while not (Path(folder) / "go").exists():
+        time.sleep(0.005)
+    return scores
+
+
+@op(publishes=True)
+def publish_close(context: OpContext, *, close: float) -> Dataset:
+    """Publish bars of one instrument at that price."""
+    return context.lake.stage(DATASET, rows("600000.XSHG", close))

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,19 +50,20 @@ class SampleLake:
     def publication(self) -> Publication:
         return {"files": list(self.files), "datasets": {file["dataset"]: {} for file in self.files}}
 
-    def published(self, state: SnapshotState) -> None:
+    def published(self, state: SnapshotState, *, own: bool = False) -> None:
         self.state, self.files = state, []
         shown = Path(self.folder.parent / "shown")
         if state["published_at"] == "never":
             raise OSError("no room for a view")
         shown.write_text(str(state["snapshot"]))
 
-    def rebase(self, state: SnapshotState) -> None:
+    def rebase(self, state: SnapshotState, keep: Collection[str] = ()) -> list[StagedFile]:
         self.state = state
         for file in self.files:
             path = file["path"].removesuffix(".arrow") + f".on-{state['snapshot']}.arrow"
             shutil.copy(self.folder / file["path"], self.folder / path)
             self._add({**file, "path": path})
+        return []
 
 
 registry.provide_lake(SampleLake)

@@ -28,7 +28,7 @@ class MemoryHost:
     def publish(self, lake: MarketLake) -> str:
         """End a publishing step: published, unchanged, or conflict (the lake is rebased; publish again)."""
         outcome, state = self.name(lake.publication())
-        lake.rebase(state) if outcome == "conflict" else lake.published(state)
+        lake.rebase(state) if outcome == "conflict" else lake.published(state, own=outcome == "published")
         return outcome
 
     def name(self, publication: Publication) -> tuple[str, SnapshotState]:
@@ -44,11 +44,14 @@ class MemoryHost:
                     continue
                 if path != staged["base"]:
                     return "conflict", now
+                versions = {name: known["version"] for name, known in now["datasets"].items()}
+                if any(versions.get(name, 0) != version for name, version in staged.get("stands_on", {}).items()):
+                    return "conflict", now
                 changed.append(staged)
             if not changed:
                 return "unchanged", now
             for staged in changed:
-                fact: Any = {key: value for key, value in staged.items() if key not in ("base", "notes")}
+                fact: Any = {key: value for key, value in staged.items() if key not in ("base", "notes", "stands_on")}
                 files[staged["dataset"], staged["partition"]] = fact
             datasets = dict(now["datasets"])
             for name in {staged["dataset"] for staged in changed}:

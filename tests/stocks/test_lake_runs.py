@@ -7,9 +7,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from app.definitions.lake import staging
+from app.definitions.lake import Work, staging
 from app.stocks import dictionary
+from app.stocks.indicators import calculate as indicators
 from app.stocks.lake.rows import form
+from app.stocks.scoring import calculate as scoring
+from app.stocks.scoring.universe import Universe
 from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars, pick
 
@@ -182,3 +185,60 @@ def test_facts_are_this_runs_over_the_snapshots(host: MemoryHost) -> None:
     assert lake.facts("daily_bars") == {"adjusted": False, "more": 1}
     assert host.lake().facts("daily_bars") == {"adjusted": True}
     assert lake.facts("scores") == {}
+
+
+def test_what_was_computed_of_older_bars_is_neither_published_nor_carried_over(host: MemoryHost) -> None:
+    mine, other = host.lake(), host.lake()
+    indicators.calculate(mine)
+    mine.stage("daily_bars", one(0, 100, 55.0))
+    other.stage("daily_bars", one(2, 3, 77.0))
+    assert host.publish(other) == "published"
+    outcome, state = host.name(mine.publication())
+    assert outcome == "conflict"
+    assert {file["dataset"] for file in mine.rebase(state)} == {"indicators"}
+    assert {file["dataset"] for file in mine.staged()} == {"daily_bars"}
+    indicators.calculate(mine)
+    assert host.publish(mine) == "published"
+    whole = MemoryHost(host.folder.parent / "whole").lake()
+    whole.stage("daily_bars", host.lake().read("daily_bars"))
+    indicators.calculate(whole)
+    assert host.lake().read("indicators").equals(whole.read("indicators"))
+
+
+def test_what_a_run_published_itself_makes_nothing_old(host: MemoryHost) -> None:
+    lake = host.lake()
+    token = staging.set(work := Work())
+    lake.read("daily_bars")
+    lake.stage("daily_bars", one(0, 3, 99.0))
+    assert host.publish(lake) == "published"
+    indicators.calculate(lake)
+    staging.reset(token)
+    assert {file["stands_on"]["daily_bars"] for file in work if file["dataset"] == "indicators"} == {2}
+    assert host.publish(lake) == "published"
+
+
+def test_a_step_stands_on_what_it_saw_first_though_its_runs_base_moves_on(host: MemoryHost) -> None:
+    mine, other = host.lake(), host.lake()
+    token = staging.set(work := Work())
+    mine.read("daily_bars")
+    other.stage("daily_bars", one(2, 3, 77.0))
+    host.publish(other)
+    # A step beside this one loses, and moves the base that they share.
+    mine.rebase(host.snapshot())
+    indicators.calculate(mine)
+    staging.reset(token)
+    assert {file["stands_on"]["daily_bars"] for file in work if file["dataset"] == "indicators"} == {1}
+    assert host.publish(mine) == "conflict"
+    assert mine.staged() == []
+
+
+def test_scores_of_indicators_that_are_old_are_old(host: MemoryHost) -> None:
+    lake = host.lake()
+    indicators.calculate(lake)
+    scoring.calculate(lake, DAYS, universe=Universe(min_sessions=0))
+    other = host.lake()
+    other.stage("fundamentals", pd.DataFrame({"order_book_id": ["600000.XSHG"], "trade_date": [DAYS[3]], "known_date": [DAYS[3]],
+                                              "market_cap": [1.0], "source": ["test"]}))  # fmt: skip
+    host.publish(other)
+    assert host.publish(lake) == "conflict"
+    assert lake.staged() == [], "the scores were not computed of fundamentals, but of indicators that were"

@@ -59,6 +59,6 @@ INDICATORS = Spec(
     "Indicators of every instrument and traded day; TA-Lib's definitions where it has one",
     "技术与基本面指标（后复权，仅交易日）",
     key=("order_book_id", "trade_date"),
-    computed=True,
+    made_of=("daily_bars", "fundamentals"),
     columns=(ORDER_BOOK_ID, TRADE_DATE, *TECHNICAL, *FUNDAMENTAL),
 )

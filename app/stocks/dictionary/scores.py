@@ -27,7 +27,7 @@ SCORES = Spec(
     "Scores of the universe of every trade date",
     "综合评分",
     key=("order_book_id", "trade_date"),
-    computed=True,
+    made_of=("daily_bars", "indicators", "instruments"),
     columns=(
         ORDER_BOOK_ID,
         TRADE_DATE,

@@ -168,9 +168,9 @@ class MarketLake:
         datasets = sorted({file["dataset"] for file in files})
         return {"files": files, "datasets": {name: self._staging.notes(name) for name in datasets}}
 
-    def published(self, state: SnapshotState) -> None:
-        """Build on that snapshot from here on, show it to readers."""
-        self._staging.move_to(state)
+    def published(self, state: SnapshotState, *, own: bool = False) -> None:
+        """Build on that snapshot from here on, show it to readers. `own`: it names what this run staged."""
+        self._staging.move_to(state, own=own)
         self._carry_over()
         self.reveal(state)
 
@@ -188,10 +188,15 @@ class MarketLake:
         """Take away what nobody needs any more. See `tidying.tidy`."""
         return tidying.tidy(self.folder.parent, self._staging.state, named, age_seconds)
 
-    def rebase(self, state: SnapshotState) -> None:
-        """Carry what was staged over to a newer snapshot: the rows that this run changed are upserted there."""
+    def rebase(self, state: SnapshotState, keep: Collection[str] = ()) -> list[StagedFile]:
+        """Carry what was staged over to a newer snapshot: the rows that this run changed are upserted there.
+
+        What was computed of older versions is dropped and answered, but for the paths to `keep`.
+        """
         self._staging.move_to(state)
+        stale = self._staging.drop_stale(keep)
         self._carry_over()
+        return stale
 
     def _carry_over(self) -> None:
         """Build every staged file again whose base is no longer the base snapshot's."""
