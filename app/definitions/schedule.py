@@ -4,10 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from app.definitions.calendar import SHIPPED, check_calendar
@@ -15,7 +14,7 @@ from app.definitions.faults import Faults, shown
 from app.definitions.moment import MomentText, parse_moment
 from app.definitions.params import check_params
 from app.definitions.plain import must_be_plain
-from app.definitions.shape import Name, Params, Shape, Text, read
+from app.definitions.shape import DayText, Name, Params, Shape, Text, Zone, read
 
 _CRON_LIMIT = 200
 _NTH_LIMIT = {"month": 23, "week": 7}
@@ -39,17 +38,6 @@ def problem_of_cron(text: str) -> str:
     return ""
 
 
-def _timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    # A folder of the database (Asia), a path, a name that no file could have.
-    except (KeyError, ValueError, OSError):
-        raise PydanticCustomError(
-            "value_error", "is no time zone, as Asia/Shanghai is one: {text}", {"text": shown(text)}
-        ) from None
-    return text
-
-
 class NthSession(Shape):
     """The nth session of a month or a week; -1 is the last one."""
 
@@ -65,11 +53,15 @@ class ScheduleDocument(Shape):
     cron: Annotated[str, AfterValidator(_cron)] | None = None
     at: MomentText | None = None
     day: Any = None
-    timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
+    timezone: Zone = "Asia/Shanghai"
     calendar: str | None = None
     trade_date: Literal["same", "previous", "latest_published"] = "same"
     catch_up: Literal["latest", "all", "skip"] = "latest"
     on_unknown: Literal["hold", "weekdays_with_alarm"] = "hold"
+    overlap: Literal["skip", "queue"] = "skip"
+    start_date: DayText | None = None
+    end_date: DayText | None = None
+    priority: Annotated[int, Field(ge=0, le=100)] | None = None
     params: Params = {}
     description: Text = ""
     paused: bool = False
@@ -108,6 +100,7 @@ def parse_schedule(
     if isinstance(document, dict):
         _check_time(document, bad, faults)
         _check_day(document.get("day"), faults)
+        _check_dates(document, model, bad, faults)
         if "calendar" not in bad:
             check_calendar(document.get("calendar"), calendars, faults, ("calendar",))
         check_job(document, bad, jobs, pipeline_of, faults)
@@ -146,6 +139,13 @@ def _check_time(document: Mapping[str, Any], bad: frozenset[str], faults: Faults
     moment = parse_moment(at) if at is not None and "at" not in bad else None
     if (moment and moment.anchor) or document.get("day") is not None:
         faults.add(("calendar",), "is missing: an 'at' with an anchor and a 'day' are counted from its sessions")
+
+
+def _check_dates(document: Mapping[str, Any], model: ScheduleDocument | None, bad: frozenset[str], faults: Faults) -> None:
+    if document.get("trade_date") == "previous" and document.get("calendar") is None and "calendar" not in bad:
+        faults.add(("trade_date",), '\'previous\' is counted from the sessions of a calendar: say which, as "calendar": "XSHG"')
+    if model and model.start_date and model.end_date and model.end_date < model.start_date:
+        faults.add(("end_date",), f"lies before start_date ({model.start_date})")
 
 
 def _check_day(day: Any, faults: Faults) -> None:

@@ -21,6 +21,8 @@ class WhenJobs(Shape):
     jobs: list[Name] = Field(min_length=1, max_length=100)
     status: Literal["succeeded", "failed", "cancelled"] = "succeeded"
     match: Literal["all", "any"] = "all"
+    deadline: MomentText | None = None
+    then: Literal["miss", "fire"] = "miss"
 
 
 class WhenEvent(Shape):

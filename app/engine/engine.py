@@ -14,6 +14,7 @@ from app.engine.children import ChildPool, QueryChild
 from app.engine.executor import SlotExecutor
 from app.engine.forkserver import ForkServer
 from app.engine.reaper import Reaper
+from app.engine.timekeeper import Timekeeper
 from app.engine.watcher import Watcher
 from app.engine.worker import SLOTS, Worker
 from app.errors import Unavailable
@@ -37,6 +38,8 @@ class Engine:
         self._is_worker = "worker" in settings.roles
         self._stopping = threading.Event()
         self._replacing = threading.Lock()
+        self._timekeeper = Timekeeper(database)
+        self._keeps_time = False
         self._served: tuple[Catalogue, str] | None = None
         self._behind = 0
         self.catalogue: Catalogue | None = None
@@ -105,6 +108,9 @@ class Engine:
         # Ready from here on: whoever waited for that finds the shipped jobs.
         self.catalogue = found
         self._reveal()
+        if "scheduler" in self._settings.roles and not self._keeps_time:
+            self._keeps_time = True
+            self._timekeeper.start()
         if self._is_worker:
             # Before a run begins: what one left half written is then nobody's.
             upkeep.tidy_lake(self._database, self.queries)
@@ -171,6 +177,7 @@ class Engine:
     def stop(self) -> None:
         """Stop claiming, drain, hand back, deregister; then end the processes. The database is closed by its owner, last."""
         self._stopping.set()
+        self._timekeeper.stop()
         if self.worker is not None:
             self.worker.stop()
             self._reaper.stop()

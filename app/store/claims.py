@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 
 from app import clock
 from app.errors import NotFound
-from app.store import driver, pools, transitions
+from app.store import driver, pools, transitions, triggers
 from app.store.changes import cancel_topic, run_topic
 from app.store.columns import Instant
 from app.store.database import touch
@@ -154,6 +154,7 @@ def finish(
         _END.run(connection, [{**fence.params, "to": status, "why": reason, "fault": error, "ended": now}])
         pools.free(connection, fence.run_id)
         _moved(connection, fence, run["job"], RunStatus.running, status, reason)
+    triggers.run_ended(connection, fence.run_id, run["job"])
 
 
 def release(
@@ -242,6 +243,7 @@ def _end_queued(
     row = {"subject": "run", "name": run_id, "job": job, "from_status": RunStatus.queued, "to_status": status, "reason": reason}
     transitions.add(connection, [row])
     touch(connection, run_topic(run_id))
+    triggers.run_ended(connection, run_id, job)
 
 
 def request_cancel(connection: Connection, run_id: str) -> RunStatus:

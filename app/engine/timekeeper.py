@@ -1,0 +1,100 @@
+"""Fires what is due by time: schedules, and joins whose deadline has come. Any number of processes may do so together.
+
+A plain thread on the monotonic clock that looks at the wall clock at least once a second: when that is set, forwards or back,
+it goes on from what it finds. Each moment is decided in one transaction with its run, under the schedule's row lock.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from app import clock
+from app.store import joins, schedules, triggers
+from app.store.changes import TIMES
+from app.store.database import Connection, Database
+from app.store.firings import Firing
+
+_log = structlog.get_logger("openbell.timekeeper")
+_LOOK_SECONDS = 1.0
+_AT_ONCE = 50
+_TOGETHER = 5
+"""Schedules in one transaction: the writer's lane is everybody's."""
+_AGAIN_SECONDS = 1.0
+_STEP_SECONDS = 1.0
+"""A clock that is drawn right slowly does not do this much between two looks."""
+
+
+class Timekeeper:
+    """Belongs to the role `scheduler`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keeping, name="timekeeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to fire."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Fire nothing more."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=5)
+
+    def _keeping(self) -> None:
+        ahead = math.inf
+        with self._database.changes.listening(TIMES, self._woken.set):
+            while not self._stopping.is_set():
+                self._woken.clear()
+                try:
+                    # How far the wall clock is before the monotonic one: it falls when the wall clock is set back.
+                    before, ahead = ahead, clock.now().timestamp() - time.monotonic()
+                    if ahead < before - _STEP_SECONDS:
+                        self._database.write(lambda connection: schedules.set_back(connection, clock.now()))
+                    wait = self.look()
+                except Exception as error:
+                    _log.warning("firing failed; again soon", error=str(error))
+                    wait = _AGAIN_SECONDS
+                self._woken.wait(wait)
+
+    def look(self) -> float:
+        """Decide all that is due now; answers how long there is nothing to do, at most a second."""
+        now = clock.now()
+        with self._database.read() as connection:
+            names = schedules.due(connection, now, _AT_ONCE)
+            upcoming = schedules.next_at(connection)
+            deadline = joins.next_deadline(connection)
+        for start in range(0, len(names), _TOGETHER):
+            for firing in self._database.write(partial(_evaluate, names[start : start + _TOGETHER])):
+                _say(firing)
+        if deadline is not None and deadline <= now:
+            self._database.write(_expire)
+        if names:
+            return 0.0
+        # Set back by an hour, the wall clock is looked at again long before that hour is over.
+        left = [(at - clock.now()).total_seconds() for at in (upcoming, deadline) if at is not None]
+        return max(0.0, min([_LOOK_SECONDS, *left]))
+
+
+def _evaluate(names: Sequence[str], connection: Connection) -> list[Firing]:
+    now = clock.now()
+    return [firing for name in sorted(names) for firing in schedules.evaluate(connection, name, now)]
+
+
+def _expire(connection: Connection) -> None:
+    now = clock.now()
+    for due in joins.due(connection, now, _AT_ONCE):
+        triggers.join_expired(connection, due, now)
+
+
+def _say(firing: Firing) -> None:
+    facts = {"schedule": firing.name, "due": clock.iso(firing.due_at), "run": firing.run_id, "reason": firing.reason}
+    say = _log.info if firing.outcome in ("fired", "skipped") else _log.warning
+    say(firing.outcome, **{name: value for name, value in facts.items() if value is not None}, detail=firing.detail or "")

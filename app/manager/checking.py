@@ -1,0 +1,81 @@
+"""Documents of every kind checked against what they name: ops, pools, pipelines, jobs, calendars, each other."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from app import clock
+from app.definitions import prospects
+from app.definitions.calendar import SHIPPED, Calendar
+from app.definitions.catalogue import Catalogue
+from app.definitions.job import parse_job
+from app.definitions.pipeline import parse_pipeline
+from app.definitions.schedule import parse_schedule
+from app.definitions.trigger import parse_trigger
+from app.errors import Fault, Invalid, NotFound
+from app.store import calendars, definitions, triggers
+from app.store.acceptance import job_and_pipeline
+from app.store.database import Connection
+
+_SCHEDULE_HINT = 'For example "cron": "0 9 * * 1-5", or "at": "close+30m" with "calendar": "XSHG".'
+
+
+def checked(
+    connection: Connection, catalogue: Catalogue, kind: str, document: object, known_pools: Collection[str]
+) -> tuple[dict[str, Any], str | None]:
+    """The valid document of any kind, and the name of what it uses. Raises Invalid with every fault."""
+    if kind == "pipeline":
+        return parse_pipeline(document, catalogue, pools=known_pools).document, None
+    known = {*SHIPPED, *(row["id"] for row in calendars.all_known(connection))}
+    if kind in ("schedule", "trigger"):
+        fired = _fired(connection, kind, document, sorted(known))
+        return fired, fired["job"]
+    pipelines = definitions.names(connection, "pipeline")
+    job = parse_job(document, _pipeline_of(connection, document), pipelines=pipelines, calendars=sorted(known))
+    return job.document, job.pipeline
+
+
+def _fired(connection: Connection, kind: str, document: object, known: Collection[str]) -> dict[str, Any]:
+    jobs = definitions.names(connection, "job")
+
+    def pipeline_of(job: str) -> dict[str, Any]:
+        return job_and_pipeline(connection, job)[1].document
+
+    if kind == "schedule":
+        schedule = parse_schedule(document, jobs, pipeline_of=pipeline_of, calendars=known).document
+        _refuse_impossible(connection, schedule)
+        return schedule
+    trigger = parse_trigger(document, jobs, pipeline_of=pipeline_of).document
+    _refuse_loop(connection, trigger)
+    return trigger
+
+
+def _refuse_impossible(connection: Connection, document: dict[str, Any]) -> None:
+    if problem := prospects.impossible(document, calendar_of(connection, document), clock.now()):
+        pointer = "/cron" if "cron" in document else "/at"
+        raise Invalid("The schedule is not valid.", faults=[Fault(pointer, problem)], hint=_SCHEDULE_HINT)
+
+
+def _refuse_loop(connection: Connection, document: dict[str, Any]) -> None:
+    upstreams = document["when"].get("jobs", [])
+    if ring := triggers.loop(connection, document["name"], document["job"], upstreams):
+        sentence = f"would close a loop: {' -> '.join(ring)} would start one another for ever"
+        hint = "Take one of the triggers between them away, or let it wait for another job."
+        raise Invalid("The trigger is not valid.", faults=[Fault("/when/jobs", sentence)], hint=hint)
+
+
+def calendar_of(connection: Connection, document: Mapping[str, Any]) -> Calendar | None:
+    """The calendar that the document names; None without one, or before it is planted."""
+    name = document.get("calendar")
+    try:
+        return calendars.load(connection, name) if name else None
+    except NotFound:
+        return None
+
+
+def _pipeline_of(connection: Connection, document: object) -> dict[str, Any] | None:
+    """The pipeline document that a job's document names, if it names one that is there."""
+    if not isinstance(document, dict) or not isinstance(document.get("pipeline"), str):
+        return None
+    version = document.get("pipeline_version")
+    found = definitions.find(connection, "pipeline", document["pipeline"], version if isinstance(version, int) else None)
+    return found.document if found else None

@@ -1,0 +1,102 @@
+"""The ledger: one row for every moment at which a schedule or a trigger could have fired, and what came of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app import clock
+from app.store.changes import FIRINGS
+from app.store.database import touch
+from app.store.tables import firings
+
+Outcome = Literal["fired", "skipped", "missed", "held", "failed"]
+
+
+@dataclass(frozen=True)
+class Firing:
+    """One evaluation. `key` tells it from all others of the same schedule or trigger."""
+
+    kind: Literal["schedule", "trigger"]
+    name: str
+    version: int
+    key: str
+    due_at: datetime
+    outcome: Outcome
+    reason: str | None = None
+    detail: str | None = None
+    trade_date: date | None = None
+    run_id: str | None = None
+    times: int = 1
+
+
+def note(connection: Connection, found: Iterable[Firing]) -> None:
+    """Write them down. What was held is decided by the newer word; what was decided stays, whoever says it again."""
+    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [{**vars(firing), "decided_at": clock.now()} for firing in found]
+    if not rows:
+        return
+    statement = insert(firings)
+    newer = {name: statement.excluded[name] for name in rows[0] if name not in ("kind", "name", "key")}
+    undecided = and_(firings.c.outcome != "fired", (firings.c.outcome == "held") | (firings.c.decided_at > clock.now()))
+    upsert = statement.on_conflict_do_update(index_elements=["kind", "name", "key"], set_=newer, where=undecided)
+    connection.execute(upsert, rows)
+    touch(connection, FIRINGS)
+
+
+def decided(connection: Connection, kind: str, name: str, after: datetime, until: datetime) -> set[str]:
+    """The keys in that window that need no decision any more.
+
+    What was left out by a clock that ran ahead of now is decided anew when its time really comes; what fired has fired.
+    """
+    settled = (firings.c.outcome == "fired") | ((firings.c.outcome != "held") & (firings.c.decided_at <= clock.now()))
+    window = and_(*_of(kind, name), firings.c.due_at > after, firings.c.due_at <= until)
+    return set(connection.execute(select(firings.c.key).where(window, settled)).scalars())
+
+
+def held_until(connection: Connection, kind: str, name: str, day: date) -> dict[str, datetime]:
+    """What is held for days up to that one: its key and when it was due."""
+    held = and_(*_of(kind, name), firings.c.outcome == "held", firings.c.trade_date <= day)
+    return {row.key: row.due_at for row in connection.execute(select(firings.c.key, firings.c.due_at).where(held))}
+
+
+def find(connection: Connection, kind: str, name: str, key: str) -> dict[str, Any] | None:
+    """The row of that key."""
+    row = connection.execute(select(firings).where(*_of(kind, name), firings.c.key == key)).mappings().first()
+    return dict(row) if row else None
+
+
+def page(
+    connection: Connection,
+    kind: str | None = None,
+    name: str | None = None,
+    *,
+    before: int | None = None,
+    limit: int = 100,
+    outcome: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Sequence[dict[str, Any]]:
+    """Rows older than the number `before`, the latest written first."""
+    wanted: list[ColumnElement[bool]] = []
+    if kind is not None:
+        wanted.append(firings.c.kind == kind)
+    if name is not None:
+        wanted.append(firings.c.name == name)
+    if before is not None:
+        wanted.append(firings.c.seq < before)
+    if outcome is not None:
+        wanted.append(firings.c.outcome == outcome)
+    if since is not None:
+        wanted.append(firings.c.due_at >= since)
+    if until is not None:
+        wanted.append(firings.c.due_at <= until)
+    query = select(firings).where(*wanted).order_by(firings.c.seq.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _of(kind: str, name: str) -> tuple[ColumnElement[bool], ...]:
+    return (firings.c.kind == kind, firings.c.name == name)

@@ -1,0 +1,213 @@
+"""Schedules as rows: decides every moment that has come, each once, whichever process comes first."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+
+from app import clock
+from app.definitions.timetable import Candidate, Timetable
+from app.errors import NotFound
+from app.store import calendars, definitions, firing, firings, freshness
+from app.store.acceptance import Cause
+from app.store.changes import TIMES
+from app.store.database import touch
+from app.store.definitions import Definition
+from app.store.firing import Wish
+from app.store.firings import Firing
+from app.store.tables import definitions as rows
+
+KEPT = 1000
+"""Moments of one outage that get a row of their own; those before share one."""
+
+CAUGHT_UP = 100
+"""Runs that `catch_up: all` makes at most for one outage."""
+
+PUNCTUAL = timedelta(seconds=60)
+"""What comes later than this is late: `catch_up: skip` does not fire it."""
+
+_LOOK_AGAIN = timedelta(seconds=10)
+_JUST_BEFORE = timedelta(microseconds=1)
+
+
+def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
+    """The schedules that have to be looked at, the longest due first."""
+    query = select(rows.c.name).where(rows.c.kind == "schedule", rows.c.next_at <= now, rows.c.deleted_at.is_(None))
+    return connection.execute(query.order_by(rows.c.next_at).limit(limit)).scalars().all()
+
+
+def set_back(connection: Connection, now: datetime) -> None:
+    """The clock was set back: what was decided ahead of it is looked at now, and not only when its time comes a second time."""
+    ahead = and_(rows.c.kind == "schedule", rows.c.planned_until > now, rows.c.deleted_at.is_(None))
+    connection.execute(update(rows).where(ahead).values(next_at=now))
+
+
+def next_at(connection: Connection) -> datetime | None:
+    """When the next one has to be looked at."""
+    return connection.execute(select(func.min(rows.c.next_at)).where(rows.c.kind == "schedule")).scalar()
+
+
+def next_fire(connection: Connection, job: str) -> datetime | None:
+    """When a schedule of that job will be looked at next, of those that are not paused."""
+    query = select(func.min(rows.c.next_at)).where(rows.c.kind == "schedule", rows.c.uses == job, rows.c.paused_at.is_(None))
+    return connection.execute(query.where(rows.c.deleted_at.is_(None))).scalar()
+
+
+def begin(connection: Connection, name: str, now: datetime) -> None:
+    """Plan a new version of it: from now on. What lies behind is never fired by an edit."""
+    _plan(connection, definitions.get(connection, "schedule", name), now)
+
+
+def end(connection: Connection, name: str) -> None:
+    """It is deleted: nothing of it comes any more."""
+    connection.execute(update(rows).where(_is(name)).values(next_at=None))
+
+
+def evaluate(connection: Connection, name: str, now: datetime) -> list[Firing]:
+    """Decide all its moments up to now that are not decided yet; answers their rows, oldest first.
+
+    The definition's row is locked for it: of any number of processes one decides, and the others find it done.
+    """
+    locked = select(rows.c.planned_until, rows.c.paused_at).where(_is(name), rows.c.deleted_at.is_(None)).with_for_update()
+    row = connection.execute(locked).first()
+    definition = definitions.find(connection, "schedule", name)
+    if row is None or definition is None:
+        return []
+    try:
+        timetable = table(connection, definition.document)
+    except NotFound:
+        # The calendar is not planted yet: nothing is decided before it is.
+        connection.execute(update(rows).where(_is(name)).values(next_at=now + _LOOK_AGAIN))
+        return []
+    found, until = _decide(connection, definition, timetable, row.planned_until or now, now)
+    firings.note(connection, found)
+    _plan(connection, definition, until, timetable)
+    return found
+
+
+def table(connection: Connection, document: dict[str, Any]) -> Timetable:
+    """Its moments. Raises NotFound while its calendar is not there."""
+    name = document.get("calendar")
+    return Timetable(document, calendars.load(connection, name) if name else None)
+
+
+def _plan(connection: Connection, definition: Definition, now: datetime, timetable: Timetable | None = None) -> None:
+    try:
+        timetable = timetable or table(connection, definition.document)
+        following = timetable.next_after(now)
+    except NotFound:
+        following = now + _LOOK_AGAIN
+    connection.execute(update(rows).where(_is(definition.name)).values(planned_until=now, next_at=following))
+    touch(connection, TIMES)
+
+
+def _decide(
+    connection: Connection, definition: Definition, timetable: Timetable, planned_until: datetime, now: datetime
+) -> tuple[list[Firing], datetime]:
+    """The rows of what is undecided, and up to when that is everything."""
+    # A clock that was set back: what was decided ahead of it stands in the ledger, and its time comes again.
+    planned_until = min(planned_until, now)
+    held = _known_by_now(connection, definition)
+    after = min([planned_until, *(due_at - _JUST_BEFORE for due_at in held.values())])
+    settled = firings.decided(connection, "schedule", definition.name, planned_until, now)
+    candidates = list(islice(_open(timetable, after, now, planned_until, held, settled), 2 * KEPT))
+    if len(candidates) == 2 * KEPT:
+        # The lane is everybody's: a long outage is worked off in parts.
+        return [_together(definition, candidates[:KEPT])], candidates[KEPT - 1].due_at
+    found = _decided(connection, definition, candidates, now)
+    return found + _never(definition, held, found), now
+
+
+def _known_by_now(connection: Connection, definition: Definition) -> dict[str, datetime]:
+    """What is held for a day of which its calendar says something by now: key and due instant."""
+    name = definition.document.get("calendar")
+    if name is None or (until := calendars.load(connection, name).known_until) is None:
+        return {}
+    return firings.held_until(connection, "schedule", definition.name, until)
+
+
+def _open(
+    timetable: Timetable, after: datetime, now: datetime, planned_until: datetime, held: Mapping[str, datetime], settled: set[str]
+) -> Iterator[Candidate]:
+    for candidate in timetable.between(after, now):
+        key = _key(candidate)
+        if key in held or (candidate.due_at > planned_until and key not in settled):
+            yield candidate
+
+
+def _together(definition: Definition, candidates: Sequence[Candidate]) -> Firing:
+    """One row for the beginning of a long outage."""
+    detail = f"the scheduler was not there: {len(candidates)} moments from here to {clock.iso(candidates[-1].due_at)}"
+    return replace(_row(definition, candidates[0]), outcome="missed", reason="late", detail=detail, times=len(candidates))
+
+
+def _decided(connection: Connection, definition: Definition, candidates: Sequence[Candidate], now: datetime) -> list[Firing]:
+    chosen = _chosen(definition, candidates, now)
+    return [_one(connection, definition, candidate, chosen=candidate.due_at in chosen) for candidate in candidates]
+
+
+def _chosen(definition: Definition, candidates: Iterable[Candidate], now: datetime) -> set[datetime]:
+    """Which moments fire, of those that would: an outage is caught up as the schedule says."""
+    would = [candidate.due_at for candidate in candidates if candidate.decision == "fire"]
+    rule = definition.document.get("catch_up", "latest")
+    if rule == "skip":
+        return {due_at for due_at in would if now - due_at <= PUNCTUAL}
+    return set(would[-CAUGHT_UP:] if rule == "all" else would[-1:])
+
+
+def _one(connection: Connection, definition: Definition, candidate: Candidate, *, chosen: bool) -> Firing:
+    row = _row(definition, candidate)
+    if definition.paused_at is not None and candidate.due_at >= definition.paused_at:
+        return replace(row, outcome="skipped", reason="paused", detail=f"the schedule {definition.name!r} is paused")
+    if candidate.decision == "hold":
+        return replace(row, outcome="held", reason=candidate.reason, detail=candidate.detail)
+    if candidate.decision == "skip":
+        return replace(row, outcome="skipped", reason=candidate.reason, detail=candidate.detail)
+    if not chosen:
+        rule = definition.document.get("catch_up", "latest")
+        detail = f"the scheduler was not there at that moment; catch_up is {rule!r}"
+        return replace(row, outcome="missed", reason="late", detail=detail, trade_date=candidate.trade_date)
+    return _fire(connection, definition, candidate, row)
+
+
+def _fire(connection: Connection, definition: Definition, candidate: Candidate, row: Firing) -> Firing:
+    document = definition.document
+    job, trade_date = document["job"], candidate.trade_date
+    if document.get("trade_date") == "latest_published":
+        trade_date, nothing = freshness.latest_published(connection, job)
+        if nothing:
+            return replace(row, outcome="skipped", reason="nothing_new", detail=nothing, trade_date=trade_date)
+    if document.get("overlap", "skip") == "skip" and (busy := firing.open_run(connection, job, trade_date)):
+        detail = f"run {busy} of {job!r} has not ended yet"
+        return replace(row, outcome="skipped", reason="overlap", detail=detail, trade_date=trade_date)
+    cause = Cause("schedule", definition.name)
+    wish = Wish(job, document.get("params", {}), trade_date, cause, document.get("priority"))
+    fired = firing.fire(connection, wish, row)
+    return replace(fired, reason=fired.reason or candidate.reason, detail=fired.detail or candidate.detail or None)
+
+
+def _never(definition: Definition, held: Mapping[str, datetime], found: Sequence[Firing]) -> list[Firing]:
+    """What was held and is no moment of it any more, now that its calendar or its document says more."""
+    detail = "by its calendar and document of now this is no moment of it"
+    again = {firing.key for firing in found}
+    return [
+        replace(firing.of(definition, key, due_at), outcome="skipped", reason="no_moment", detail=detail)
+        for key, due_at in held.items()
+        if key not in again
+    ]
+
+
+def _row(definition: Definition, candidate: Candidate) -> Firing:
+    held_day: date | None = candidate.day if candidate.decision == "hold" else candidate.trade_date
+    return firing.of(definition, _key(candidate), candidate.due_at, held_day)
+
+
+def _key(candidate: Candidate) -> str:
+    return clock.iso(candidate.due_at)
+
+
+def _is(name: str) -> ColumnElement[bool]:
+    return and_(rows.c.kind == "schedule", rows.c.name == name)
