@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     roles: Words = Field(ROLES, description="What this process does: api, scheduler, worker, or several, by comma.")
     slots: int = Field(4, ge=1, le=256, description="Runs that this worker executes at once.")
     op_modules: Words = Field((), description="Your Python modules with ops, by comma, beside the shipped ones.")
+    definitions_dir: Annotated[Path | None, AfterValidator(lambda path: path and path.expanduser().absolute())] = Field(
+        None, description="A folder of definitions that every start applies; what stands in it is changed there alone."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the service logs.")
 
     source: Literal["simulated", "files", "rqdatac"] = Field("simulated", description="Where market data comes from.")

@@ -5,7 +5,7 @@ from typing import Any
 from app.definitions.pool import parse_pool
 from app.errors import AlreadyExists, Unavailable
 from app.settings import Settings
-from app.store import audit, calendars, catalogue, logs, pools, runs, settled, transitions, views, workers
+from app.store import audit, calendars, catalogue, filed, logs, pools, runs, settled, transitions, views, workers
 from app.store.database import Connection, Database
 
 
@@ -16,7 +16,7 @@ class Operation:
     settings: Settings
 
     def list_pools(self) -> list[dict[str, Any]]:
-        """Every named pool: name, size, held, description."""
+        """Every named pool: name, size, held, description, managed_by, file."""
         with self.database.read() as connection:
             return pools.all_named(connection)
 
@@ -26,7 +26,8 @@ class Operation:
             return pools.get(connection, name)
 
     def save_pool(self, document: object, *, by: str, create_only: bool = False) -> tuple[dict[str, Any], bool]:
-        """Make the pool or change it; answers it, and whether it is new. Raises Invalid; AlreadyExists if `create_only`."""
+        """Make the pool or change it; answers it, and whether it is new. Raises Invalid, ManagedByFile; AlreadyExists if
+        `create_only`."""
         pool = parse_pool(document)
         wanted = {"size": pool.size, "description": pool.document.get("description")}
 
@@ -34,19 +35,22 @@ class Operation:
             known = {row["name"]: row for row in pools.all_named(connection)}.get(pool.name)
             if known is not None and wanted == {name: known[name] for name in wanted}:
                 return known, False
+            filed.refuse(connection, "pool", pool.name, self.settings.definitions_dir)
             if known is not None and create_only:
                 hint = f"PUT /api/v1/pools/{pool.name} gives it another size."
                 raise AlreadyExists(f"There is another pool {pool.name!r} already (size {known['size']}).", hint=hint)
             pools.resize(connection, pool.name, pool.size, description=pool.document.get("description"))
+            filed.own(connection, "pool", pool.name, managed_by="api")
             audit.add(connection, by, "change" if known else "create", "pool", pool.name, wanted)
             return pools.get(connection, pool.name), known is None
 
         return self.database.write(save)
 
     def delete_pool(self, name: str, *, by: str) -> None:
-        """Remove the pool. Raises NotFound, or InUse while a run holds a slot of it."""
+        """Remove the pool. Raises NotFound, ManagedByFile, or InUse while a run holds a slot of it."""
 
         def drop(connection: Connection) -> None:
+            filed.refuse(connection, "pool", name, self.settings.definitions_dir)
             pools.drop(connection, name)
             audit.add(connection, by, "delete", "pool", name)
 

@@ -1,7 +1,5 @@
 """Definitions that a file manages: whose each one is, where its document stands, and what its file said last."""
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -11,7 +9,6 @@ from sqlalchemy import Connection, Table, and_, select, text, update
 from app import clock
 from app.errors import ManagedByFile
 from app.store import definitions as named
-from app.store.columns import json_text
 from app.store.definitions import Definition
 from app.store.pools import JOB
 from app.store.tables import definitions, pools, versions
@@ -55,11 +52,6 @@ def all_standing(connection: Connection) -> dict[tuple[str, str], Standing]:
     return {(each.kind, each.name): each for each in found}
 
 
-def fingerprint(standing: Mapping[tuple[str, str], Standing]) -> str:
-    """What tells that something was defined, changed, paused or deleted in between."""
-    return hashlib.sha256(json_text([vars(standing[key]) for key in sorted(standing)]).encode()).hexdigest()
-
-
 def lock(connection: Connection) -> None:
     """One folder at a time until the commit. SQLite's one writer needs no more."""
     if connection.dialect.name == "postgresql":
@@ -87,15 +79,22 @@ def shipped(connection: Connection, kind: str, name: str) -> Definition | None:
 
 def is_under(file: str | None, folder: object) -> bool:
     """Whether a document stands in that folder, the one that starts apply: it is changed there and nowhere else."""
-    return file is not None and folder is not None and PurePath(file).is_relative_to(str(folder))
+    return file is not None and PurePath(file).is_relative_to(str(folder))
 
 
-def refuse(connection: Connection, kind: str, name: str, folder: object) -> None:
-    """Raise ManagedByFile for what a file of that folder manages."""
+def _hash(connection: Connection, kind: str, name: str) -> str | None:
+    found = named.find(connection, kind, name) if kind != "pool" else None  # type: ignore[arg-type]  # no pool gets here
+    return found.hash if found else None
+
+
+def refuse(connection: Connection, kind: str, name: str, folder: object, *, unless: str | None = None) -> None:
+    """Raise ManagedByFile for what a file of that folder manages, unless its document has that hash already."""
+    if folder is None:
+        return
     table = pools if kind == "pool" else definitions
     where = (pools.c.name == name,) if kind == "pool" else (*_is(definitions, kind, name), definitions.c.deleted_at.is_(None))
     file = connection.execute(select(table.c.file).where(*where)).scalar()
-    if is_under(file, folder):
+    if is_under(file, folder) and (unless is None or _hash(connection, kind, name) != unless):
         raise ManagedByFile(
             f"The {kind} {name!r} is managed by the file {file}.",
             hint="Change that file, or take it away, and restart the service; pausing and resuming need no file.",

@@ -88,7 +88,7 @@ def drop(connection: Connection, name: str) -> None:
 
 
 def get(connection: Connection, name: str) -> dict[str, Any]:
-    """One pool: name, size, held, description."""
+    """One pool: name, size, held, description, managed_by, file."""
     for pool in all_named(connection):
         if pool["name"] == name:
             return pool
@@ -98,6 +98,7 @@ def get(connection: Connection, name: str) -> dict[str, Any]:
 def all_named(connection: Connection) -> list[dict[str, Any]]:
     """Every pool but the jobs' own."""
     held = select(func.count()).where(slots.c.pool == pools.c.name, slots.c.run_id.is_not(None)).scalar_subquery()
-    query = select(pools.c.name, pools.c.size, held.label("held"), pools.c.description).order_by(pools.c.name)
+    columns = (pools.c.name, pools.c.size, held.label("held"), pools.c.description, pools.c.managed_by, pools.c.file)
+    query = select(*columns).order_by(pools.c.name)
     rows = connection.execute(query.where(pools.c.name.not_like(JOB + "%"))).mappings()
     return [dict(row) for row in rows]

@@ -108,6 +108,7 @@ def definition_view(found: Definition) -> dict[str, Any]:
         "version": found.version,
         "latest_version": found.latest_version,
         "managed_by": found.managed_by,
+        "file": found.file,
         "created_at": clock.iso(found.created_at),
         "created_by": found.created_by,
         "paused": found.paused_at is not None,

@@ -15,7 +15,7 @@ class PipelineShape(PipelineDocument):
     nodes: list[Node] = Field(min_length=1)
 
 
-READ_ONLY = frozenset({"version", "latest_version", "managed_by", "created_at", "created_by", "fires", "fires_note"})
+READ_ONLY = frozenset({"version", "latest_version", "managed_by", "file", "created_at", "created_by", "fires", "fires_note"})
 """What an answer adds to a document. A document that is sent back with them means what it says without them."""
 
 
@@ -33,6 +33,7 @@ class Versioned(Shown):
     version: int
     latest_version: int
     managed_by: str
+    file: str | None = None
     created_at: Instant
     created_by: str
 

@@ -24,6 +24,8 @@ class Pool(Shown):
     size: int
     held: int
     description: str | None
+    managed_by: str
+    file: str | None
 
 
 class Calendar(Shown):
