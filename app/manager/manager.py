@@ -11,14 +11,14 @@ from app.definitions.catalogue import Catalogue
 from app.definitions.pipeline import content_hash
 from app.errors import Conflict, Invalid, NotFound, NoWorker, QueueFull
 from app.manager.calendars import Calendars
+from app.manager.checking import checked
 from app.manager.data import Data
 from app.manager.operation import Operation
 from app.manager.people import People
-from app.manager.planting import checked
 from app.manager.queries import Queries
 from app.manager.retrying import retry
 from app.settings import Settings
-from app.store import audit, catalogue, claims, definitions, idempotency, insights, pools, runs, views, workers
+from app.store import audit, catalogue, claims, definitions, idempotency, insights, pools, runs, saving, views, workers
 from app.store.acceptance import Cause, RunRequest, accept, as_date
 from app.store.changes import ended_topic
 from app.store.database import Connection, Database
@@ -83,9 +83,7 @@ class PipelineManager(Data, Operation, People, Calendars):
             valid, uses = checked(connection, found, kind, document, known_pools)
             # Not part of any version: a document that is read, changed and sent back says nothing new by it.
             valid.pop("paused", None)
-            saved = definitions.save(connection, kind, valid, content_hash(valid), by=by, uses=uses, create_only=create_only)
-            if kind == "job":
-                pools.resize(connection, pools.job_pool(valid["name"]), valid.get("max_concurrent_runs", 1))
+            saved = saving.save(connection, kind, valid, content_hash(valid), by=by, uses=uses, create_only=create_only)
             if saved.changed:
                 detail = {"version": saved.definition.version}
                 audit.add(connection, by, "create" if saved.created else "change", kind, valid["name"], detail)
@@ -129,13 +127,13 @@ class PipelineManager(Data, Operation, People, Calendars):
         if (before.paused_at is not None) == paused:
             return before
         audit.add(connection, by, "pause" if paused else "resume", kind, name)
-        return definitions.pause(connection, kind, name, paused=paused)
+        return saving.pause(connection, kind, name, paused=paused)
 
     def delete(self, kind: Kind, name: str, *, by: str = "api") -> None:
         """Delete it; its history stays. Raises NotFound, or InUse with the users."""
 
         def mark(connection: Connection) -> None:
-            definitions.delete(connection, kind, name)
+            saving.delete(connection, kind, name)
             audit.add(connection, by, "delete", kind, name)
 
         self.database.write(mark)

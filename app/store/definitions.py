@@ -18,6 +18,7 @@ from app.store.tables import definitions, runs, versions
 Kind = Literal["pipeline", "job", "schedule", "trigger"]
 ManagedBy = Literal["catalog", "api", "file"]
 _USERS_NAMED = 5
+_EVERY = 1_000_000
 _USED_BY: dict[Kind, tuple[Kind, ...]] = {
     "pipeline": ("job",),
     "job": ("schedule", "trigger"),
@@ -120,6 +121,11 @@ def page(connection: Connection, kind: Kind, after: str, limit: int, tag: tuple[
     if tag is not None:
         query = query.where(versions.c.document["tags"][tag[0]].as_string() == tag[1])
     return [_definition(row) for row in connection.execute(query.order_by(definitions.c.name).limit(limit)).mappings()]
+
+
+def every(connection: Connection, kind: Kind) -> list[Definition]:
+    """The latest version of every one in use, by name."""
+    return page(connection, kind, "", _EVERY)
 
 
 def history(connection: Connection, kind: Kind, name: str) -> list[Definition]:
