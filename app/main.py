@@ -25,7 +25,7 @@ from app.engine.forkserver import ForkServer
 from app.errors import ConfigurationError, OpenbellError, Unavailable
 from app.manager import PipelineManager, planting
 from app.settings import Settings
-from app.store import calendars, keys, migrate, occupancy, runs, sqlite
+from app.store import calendar_sources, keys, migrate, occupancy, runs, sqlite
 from app.store.acceptance import RunRequest
 from app.store.ballast import Ballast
 from app.store.copies import private_folder
@@ -136,7 +136,7 @@ def set_admin_key(database: Database, settings: Settings) -> None:
 def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None:
     """Plant what the op modules bring along, then make the first run if one is wanted."""
     with manager.database.read() as connection:
-        stale = calendars.planted_before(connection, clock.now() - CALENDARS_KEPT)
+        stale = calendar_sources.planted_before(connection, clock.now() - CALENDARS_KEPT)
     sessions = _sessions(engine) if stale else {}
     if planted := [*manager.plant_calendars(sessions), *planting.plant_documents(manager.database, found, found.documents)]:
         _log.info("planted", what=planted)

@@ -40,9 +40,11 @@ Document = Annotated[dict[str, Any], Body()]
 """A document that the manager reads, all its faults at once; the OpenAPI document gets its shape by `body_of`."""
 
 
-def body_of(shape: type[Shape], example: dict[str, Any]) -> dict[str, Any]:
-    """A request body of that shape, for the OpenAPI document."""
-    schema = {"$ref": f"#/components/schemas/{shape.__name__}"}
+def body_of(shape: type[Shape] | tuple[type[Shape], ...], example: dict[str, Any]) -> dict[str, Any]:
+    """A request body of that shape, or of one of those shapes, for the OpenAPI document."""
+    shapes = shape if isinstance(shape, tuple) else (shape,)
+    references = [{"$ref": f"#/components/schemas/{each.__name__}"} for each in shapes]
+    schema = references[0] if len(references) == 1 else {"anyOf": references}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
 
 

@@ -9,7 +9,9 @@ from pydantic.json_schema import models_json_schema
 
 from app.api.schemas.definitions import PipelineShape
 from app.api.schemas.problem import Problem
+from app.definitions.custom_calendar import CalendarDocument
 from app.definitions.job import JobDocument
+from app.definitions.overrides import OverrideDocument, OverridesDocument
 from app.definitions.pool import PoolDocument
 from app.definitions.schedule import ScheduleDocument
 from app.definitions.trigger import TriggerDocument
@@ -24,6 +26,9 @@ _MODELS: tuple[type[BaseModel], ...] = (
     ScheduleDocument,
     TriggerDocument,
     PoolDocument,
+    CalendarDocument,
+    OverrideDocument,
+    OverridesDocument,
     Problem,
 )
 _REFERENCE = "#/components/schemas/{model}"

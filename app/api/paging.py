@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +42,14 @@ class Page(BaseModel):
         if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER or int(text) > LARGEST_NUMBER:
             raise _no_cursor()
         return int(text)
+
+    def after_day(self) -> date | None:
+        """The date behind which the page begins; None for the first page. Raises Invalid for what is no cursor."""
+        text = self.after_text()
+        try:
+            return date.fromisoformat(text) if text is not None else None
+        except ValueError:
+            raise _no_cursor() from None
 
     def shown(
         self, found: Sequence[Any], view: Callable[[Any], dict[str, Any]], place: Callable[[Any], object]

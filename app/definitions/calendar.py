@@ -3,10 +3,14 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.definitions.faults import Faults, Path
 from app.definitions.sessions import Hours, Phase, Session, session
+
+ALARM_SESSIONS = 30
+"""How many known sessions may be left before that is an alarm."""
 
 SHIPPED = ("XSHG", "XSHE", "BJSE")
 """The calendars that come with Openbell, by market identifier code."""
@@ -61,6 +65,26 @@ class Calendar:
     def last_known(self) -> date | None:
         """The last session before the horizon: what a run past it may still reach."""
         return self.sessions[-1] if self.sessions else None
+
+    def left(self, today: date) -> int:
+        """How many sessions are known after that day."""
+        return len(self.sessions) - bisect_right(self.sessions, today)
+
+    def alarm(self, today: date) -> str | None:
+        """A sentence once so few sessions are left that somebody has to extend the calendar."""
+        left = self.left(today)
+        if left > ALARM_SESSIONS:
+            return None
+        extend = f"openbell calendar import {self.name} FILE --known-until DATE"
+        return (
+            f"{self.name} is known until {self.known_until}: after {today} {left} sessions are left. "
+            f"Give it the exchange's next list ({extend}), or upgrade its source."
+        )
+
+    def special(self, day: date) -> list[list[list[Any]]] | None:
+        """The phases of that date's sessions in their JSON form, where they are not the usual ones."""
+        parts = self._special.get(day)
+        return [[phase.plain() for phase in part] for part in parts] if parts else None
 
     def knows(self, day: date) -> bool:
         """Whether the calendar can say anything of that day."""

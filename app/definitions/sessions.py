@@ -27,6 +27,11 @@ class Phase(NamedTuple):
         name, start, end, *day = said
         return cls(name, time.fromisoformat(start), time.fromisoformat(end), *day)
 
+    def within(self) -> tuple[timedelta, timedelta]:
+        """When it begins and ends, counted from the midnight with which its session's date begins."""
+        begins, ends = (timedelta(days=self.day, hours=at.hour, minutes=at.minute) for at in (self.start, self.end))
+        return begins, ends if ends > begins else ends + timedelta(days=1)
+
     def plain(self) -> list[Any]:
         """Its JSON form."""
         said: list[Any] = [self.name, self.start.strftime("%H:%M"), self.end.strftime("%H:%M")]

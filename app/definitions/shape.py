@@ -1,7 +1,9 @@
 """The shape of a document: which fields, of which type. Reads it with pydantic, answers in sentences about JSON."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -21,7 +23,29 @@ def _name(text: str) -> str:
     return text
 
 
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    # A folder of the database (Asia), a path, a name that no file could have.
+    except (KeyError, ValueError, OSError):
+        message = "is no time zone, as Asia/Shanghai is one: {text}"
+        raise PydanticCustomError("value_error", message, {"text": shown(text)}) from None
+    return text
+
+
+def _day(text: str) -> str:
+    try:
+        if len(text) == len("2026-11-20"):
+            date.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise PydanticCustomError("value_error", "must be a date such as 2026-11-20, not {text}", {"text": shown(text)})
+
+
 Name = Annotated[str, AfterValidator(_name)]
+Zone = Annotated[str, AfterValidator(_zone)]
+DayText = Annotated[str, AfterValidator(_day)]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_SECONDS)]
 Tags = Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.definitions import query
 from app.definitions.sessions import AFTER_HOURS, AUCTION, CLOSING_AUCTION, CONTINUOUS, Hours, Phase
+from app.stocks.sources import TellsTradingDates, TradingDates, open_source
 
 FIRST = date(1990, 12, 19)
 _BEIJING_OPENED = date(2021, 11, 15)
@@ -27,24 +28,57 @@ HOURS = {
 """Of A-shares as a whole: the years before 2006 are simplified, and so is after-hours trading of single boards before 2026."""
 
 
+_DISAGREEMENTS_SHOWN = 100
+
+
 @query
 def calendar_sessions(context: Any) -> dict[str, Any]:
-    """Every known session of each exchange and its hours, with its source and the last day for which the source can tell."""
-    days, horizon, source = library()
+    """Every known session of each exchange and its hours, with its source and the last day for which the source can tell.
+
+    The configured source's own trading dates first, `exchange_calendars` where it has none.
+    """
+    days, name = library()
+    source = open_source(context.settings, days.sessions, context.now())
+    return {exchange: _said(exchange, source, days, name) for exchange in SINCE}
+
+
+def _said(exchange: str, source: object, days: TradingDates, name: str) -> dict[str, Any]:
+    since, until = SINCE[exchange], days.known_until
+    known = TradingDates(days.sessions[bisect_left(days.sessions, since) :], since, until)
+    disagreements: list[dict[str, Any]] = []
+    own = source.trading_dates(exchange) if isinstance(source, TellsTradingDates) else None
+    if isinstance(own, TradingDates) and isinstance(source, TellsTradingDates):
+        disagreements = differences(own, source.name, known, name)
+        known, name = above(own, known), f"{source.name}, {name}"
     return {
-        name: {
-            "source": source,
-            "sessions": [day.isoformat() for day in days[bisect_left(days, since) :]],
-            "horizon": horizon.isoformat(),
-            "timezone": "Asia/Shanghai",
-            "hours": [hours.plain() for hours in HOURS[name]],
-        }
-        for name, since in SINCE.items()
+        "source": name,
+        "sessions": [day.isoformat() for day in known.sessions],
+        "horizon": known.known_until.isoformat(),
+        "timezone": "Asia/Shanghai",
+        "hours": [hours.plain() for hours in HOURS[exchange]],
+        "disagreements": disagreements[:_DISAGREEMENTS_SHOWN],
     }
 
 
-def library() -> tuple[list[date], date, str]:
-    """The sessions that `exchange_calendars` knows, the last day of which it knows anything, and its name with its version."""
+def above(first: TradingDates, second: TradingDates) -> TradingDates:
+    """The first one's word where it has one, the second one's before and behind that; as it is where the two do not meet."""
+    if first.known_from > second.known_until or first.known_until < second.known_from:
+        return second
+    outside = [day for day in second.sessions if not first.known_from <= day <= first.known_until]
+    ends = min(first.known_from, second.known_from), max(first.known_until, second.known_until)
+    return TradingDates(tuple(sorted({*first.sessions, *outside})), *ends)
+
+
+def differences(first: TradingDates, name: str, second: TradingDates, other: str) -> list[dict[str, Any]]:
+    """The days of which both know and say something else, newest first: those ahead of us are what matters."""
+    start, end = max(first.known_from, second.known_from), min(first.known_until, second.known_until)
+    days = sorted(day for day in {*first.sessions} ^ {*second.sessions} if start <= day <= end)
+    opens = {*first.sessions}
+    return [{"date": day.isoformat(), "said": {name: day in opens, other: day not in opens}} for day in reversed(days)]
+
+
+def library() -> tuple[TradingDates, str]:
+    """What `exchange_calendars` knows of Shanghai's days, and its name with its version."""
     import exchange_calendars  # three quarters of a second, for a question that is asked once a day
 
     with warnings.catch_warnings():
@@ -53,4 +87,5 @@ def library() -> tuple[list[date], date, str]:
         # Told no start it begins twenty years ago; told no end it may stop a year from now.
         horizon = exchange_calendars.get_calendar("XSHG").bound_max()
         known = exchange_calendars.get_calendar("XSHG", start=FIRST.isoformat(), end=horizon).sessions
-    return [day.date() for day in known], horizon.date(), f"exchange_calendars {exchange_calendars.__version__}"
+    days = TradingDates(tuple(day.date() for day in known), FIRST, horizon.date())
+    return days, f"exchange_calendars {exchange_calendars.__version__}"

@@ -2,21 +2,20 @@
 
 import secrets
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, bindparam, select, update
 
 from app import clock
 from app.definitions.calendar import Calendar
 from app.definitions.names import suggestion
 from app.definitions.sessions import Hours, Phase
 from app.errors import NotFound
-from app.store.changes import CALENDARS
+from app.store.changes import TIMES
 from app.store.database import touch
-from app.store.tables import calendar_overrides, calendars, sessions
+from app.store.tables import calendar_overrides, calendars, definitions, sessions
 
 _FACTS = select(calendars).where(calendars.c.id == bindparam("calendar"))
 
@@ -44,7 +43,8 @@ def load(connection: Connection, calendar: str) -> Calendar:
 
 
 def _read(connection: Connection, row: Row[Any]) -> Calendar:
-    days = {day: phases for day, phases in connection.execute(_source_days(row)) if not is_extension(row, day)}
+    planted = select(sessions.c.session_date, sessions.c.phases).where(sessions.c.calendar == row.id)
+    days: dict[date, Any] = {each.session_date: each.phases for each in connection.execute(planted)}
     own = calendar_overrides.c
     said = select(own.session_date, own.is_session, own.phases).where(own.calendar == row.id)
     for day, is_open, phases in connection.execute(said):
@@ -62,10 +62,6 @@ def _read(connection: Connection, row: Row[Any]) -> Calendar:
     )
 
 
-def _source_days(row: Row[Any]) -> Any:
-    return select(sessions.c.session_date, sessions.c.phases).where(sessions.c.calendar == row.id)
-
-
 def _parts(phases: list[list[list[Any]]]) -> list[list[Phase]]:
     return [[Phase.of(phase) for phase in part] for part in phases]
 
@@ -80,12 +76,8 @@ def facts(connection: Connection, calendar: str) -> Row[Any]:
 
 def horizon(row: Row[Any]) -> date:
     """The last day of which anything is known."""
-    return max(row.horizon_date, row.extended_until or row.horizon_date)
-
-
-def is_extension(row: Row[Any], day: date) -> bool:
-    """Whether a list that people gave speaks for that day, and not the source."""
-    return row.extended_until is not None and row.extended_from < day <= row.extended_until
+    own: date = row.horizon_date
+    return max(own, row.extended_until or own)
 
 
 def names(connection: Connection) -> list[str]:
@@ -93,57 +85,18 @@ def names(connection: Connection) -> list[str]:
     return list(connection.execute(select(calendars.c.id).order_by(calendars.c.id)).scalars())
 
 
-def plant(
-    connection: Connection,
-    calendar: str,
-    days: Sequence[date],
-    source: str,
-    content_hash: str,
-    *,
-    horizon: date | None = None,
-    hours: Sequence[dict[str, Any]] = (),
-    phases: Mapping[date, Any] | None = None,
-    made_by: str | None = None,
-    **more: Any,
-) -> bool:
-    """Store an exchange's sessions; True when they differ from what was there, which makes a new version.
-
-    `phases`: of a date with phases of its own, those of each of its sessions. `more`: timezone, disagreements. Overrides stay.
-    """
-    known = connection.execute(_FACTS, {"calendar": calendar}).first()
-    values: dict[str, Any] = {"source": source, "planted_at": clock.now(), "hours": list(hours), "made_by": made_by, **more}
-    if known and known.hash == content_hash:
-        connection.execute(update(calendars).where(calendars.c.id == calendar).values(values))
-        return False
-    values |= {"horizon_date": horizon or max(days), "hash": content_hash}
-    if known:
-        connection.execute(update(calendars).where(calendars.c.id == calendar).values(values))
-        connection.execute(delete(sessions).where(sessions.c.calendar == calendar))
-    else:
-        connection.execute(insert(calendars).values(id=calendar, version=0, **values))
-    rows = [{"calendar": calendar, "session_date": day, "phases": (phases or {}).get(day)} for day in days]
-    connection.execute(insert(sessions), rows)
-    changed(connection, calendar)
-    return True
-
-
 def changed(connection: Connection, calendar: str) -> None:
     """Give it a new version, and wake who waits for that."""
     values = {"version": calendars.c.version + 1, "stamp": secrets.token_hex(8)}
     connection.execute(update(calendars).where(calendars.c.id == calendar).values(values))
-    touch(connection, CALENDARS)
-
-
-def planted_before(connection: Connection, at: datetime) -> bool:
-    """Whether a source's calendar was planted before that instant, or lacks its hours; or there is none at all."""
-    own = calendars.c
-    query = select(func.count(), func.count().filter(or_(own.planted_at < at, own.hours.is_(None)))).where(own.made_by.is_(None))
-    planted, old = connection.execute(query).one()
-    return planted == 0 or old > 0
+    # Whichever of them stands on it: what it held may be decided, and what comes may come at another time.
+    waiting = and_(definitions.c.kind == "schedule", definitions.c.deleted_at.is_(None))
+    connection.execute(update(definitions).where(waiting).values(next_at=clock.now()))
+    touch(connection, TIMES)
 
 
 def all_known(connection: Connection) -> list[dict[str, Any]]:
-    """Every calendar: id, version, source, first and last known day, how many sessions."""
+    """Every calendar: where it comes from, how far it reaches, how many sessions are left, and an alarm when they are few."""
     return [_view(connection, name) for name in names(connection)]
 
 
@@ -154,13 +107,20 @@ def get(connection: Connection, calendar: str) -> dict[str, Any]:
 
 def _view(connection: Connection, name: str) -> dict[str, Any]:
     row, whole = facts(connection, name), load(connection, name)
+    today = clock.now().astimezone(whole.zone).date()
     return {
         "id": row.id,
         "version": row.version,
         "source": row.source,
-        "horizon_date": whole.known_until or row.horizon_date,
+        "made_by": row.made_by,
+        "timezone": row.timezone,
         "first_date": whole.known_from,
-        "sessions": len(whole.sessions),
+        "horizon_date": whole.known_until or row.horizon_date,
+        "source_horizon_date": row.horizon_date,
+        "session_count": len(whole.sessions),
+        "sessions_left": whole.left(today),
+        "alarm": whole.alarm(today),
+        "disagreements": row.disagreements or [],
     }
 
 

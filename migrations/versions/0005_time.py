@@ -53,7 +53,6 @@ def _calendars() -> None:
     op.add_column("calendars", sa.Column("timezone", sa.Text(), server_default="Asia/Shanghai", nullable=False))
     op.add_column("calendars", sa.Column("hours", Json, nullable=True))
     op.add_column("calendars", sa.Column("stamp", sa.Text(), server_default="", nullable=False))
-    op.add_column("calendars", sa.Column("extended_from", sa.Date(), nullable=True))
     op.add_column("calendars", sa.Column("extended_until", sa.Date(), nullable=True))
     op.add_column("calendars", sa.Column("disagreements", Json, nullable=True))
     op.add_column("calendars", sa.Column("made_by", sa.Text(), nullable=True))
@@ -119,7 +118,7 @@ def downgrade() -> None:
     for table in ("events", "listens", "joins", "firings", "calendar_overrides"):
         op.drop_table(table)
     op.drop_column("sessions", "phases")
-    for column in ("made_by", "disagreements", "extended_until", "extended_from", "stamp", "hours"):
+    for column in ("made_by", "disagreements", "extended_until", "stamp", "hours"):
         op.drop_column("calendars", column)
     op.drop_column("calendars", "timezone")
     op.drop_column("runs", "depth")

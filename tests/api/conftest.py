@@ -15,7 +15,7 @@ from app.api.application import build
 from app.definitions.catalogue import BrokenModule, Catalogue, OpSpec, Port
 from app.manager import PipelineManager, log_topic
 from app.settings import Settings
-from app.store import calendars, catalogue, claims, endings, keys, logs, steps, workers
+from app.store import calendar_sources, catalogue, claims, endings, keys, logs, steps, workers
 from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.tables import metadata
@@ -38,6 +38,7 @@ PIPELINE = {
 }
 JOB = {"name": "j", "pipeline": "p", "tags": {"team": "quant"}}
 SESSIONS = [date(2026, 11, 16) + timedelta(days=day) for day in (0, 1, 2, 3, 4, 7, 8)]
+HOURS = [{"since": "1990-12-19", "phases": [["continuous", "09:30", "11:30"], ["continuous", "13:00", "15:00"]]}]
 AT = "2026-11-20T01:02:03.000000Z"
 ROLES: tuple[keys.Role, ...] = ("viewer", "operator", "admin")
 
@@ -115,7 +116,7 @@ def _house(url: str, folder: Path, **settings: Any) -> House:
 
     def plant(connection: Connection) -> None:
         catalogue.save(connection, Catalogue(ops=OPS, broken=(BROKEN,)))
-        calendars.plant(connection, "XSHG", SESSIONS, "test", "hash")
+        calendar_sources.plant(connection, "XSHG", SESSIONS, "test", "hash", hours=HOURS)
 
     database.write(plant)
     return House(PipelineManager(database, Settings(data_dir=folder, database_url=url, **settings)))

@@ -11,7 +11,7 @@ import pytest
 from app import clock
 from app.cli.doctor import examine
 from app.cli.doctor.finding import Finding
-from app.store import calendars, migrate
+from app.store import calendar_sources, migrate
 from app.store.database import Database
 from tests.service import OPENBELL
 
@@ -73,7 +73,7 @@ def test_a_calendar_that_ends_soon(data_dir: Path) -> None:
     database = _database(data_dir)
     migrate.upgrade(database.engine)
     today = clock.market_date()
-    database.write(lambda connection: calendars.plant(connection, "XSHG", [date(2020, 1, 2), today], "test", "hash"))
+    database.write(lambda connection: calendar_sources.plant(connection, "XSHG", [date(2020, 1, 2), today], "test", "hash"))
     database.close()
     finding = found("calendars")
     assert (finding.status, str(today) in finding.detail) == ("warning", True)

@@ -17,7 +17,7 @@ AFTER_CLOSE = datetime(2026, 11, 23, 12, tzinfo=UTC)
 @pytest.fixture(scope="session")
 def sessions() -> list[date]:
     """Every known session of XSHG, as the service plants them."""
-    return exchanges.library()[0]
+    return list(exchanges.library()[0].sessions)
 
 
 @pytest.fixture

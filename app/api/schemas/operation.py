@@ -1,11 +1,11 @@
-"""What an operator looks at: limits, calendars, workers, the queue, what changed, who may and who did."""
+"""What an operator looks at: limits, workers, the queue, what changed, who may and who did."""
 
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
 from app.api.paging import Page
-from app.api.schemas.shown import Day, DayIn, Instant, InstantIn, Items, Shown
+from app.api.schemas.shown import Instant, InstantIn, Items, Shown
 from app.definitions.catalogue import BrokenModule, OpSpec
 from app.definitions.shape import Shape
 from app.manager import Role
@@ -26,35 +26,6 @@ class Pool(Shown):
     description: str | None
     managed_by: str
     file: str | None
-
-
-class Calendar(Shown):
-    """An exchange's calendar. Past the horizon nothing is known."""
-
-    id: str
-    version: int
-    source: str
-    first_date: Day
-    horizon_date: Day
-    session_count: int
-
-
-class CalendarQuery(Shown):
-    """Which sessions, both ends included."""
-
-    from_: DayIn | None = Field(None, alias="from", description="Default: 1 January of this year.")
-    to: DayIn | None = Field(None, description="Default: the horizon.")
-
-
-class Sessions(Shown):
-    """A calendar with its known sessions of a range."""
-
-    id: str
-    version: int
-    source: str
-    first_date: Day
-    horizon_date: Day
-    sessions: list[Day]
 
 
 class Worker(Shown):

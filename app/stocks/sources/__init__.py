@@ -9,12 +9,22 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from app.stocks.sources.answers import Answer, Data, Empty, Unavailable
-from app.stocks.sources.source import Health, Source
+from app.stocks.sources.source import Health, Source, TellsTradingDates, TradingDates
 
 if TYPE_CHECKING:
     from app.settings import Settings
 
-__all__ = ["Answer", "Data", "Empty", "Health", "Source", "Unavailable", "open_source"]
+__all__ = [
+    "Answer",
+    "Data",
+    "Empty",
+    "Health",
+    "Source",
+    "TellsTradingDates",
+    "TradingDates",
+    "Unavailable",
+    "open_source",
+]
 
 
 def open_source(settings: "Settings", sessions: Sequence[date], now: datetime) -> Source | Unavailable:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.stocks.sources.answers import Answer, Unavailable
 
@@ -15,6 +15,25 @@ class Health:
     first_date: date
     ready_through: date
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class TradingDates:
+    """What a source knows of an exchange's days: within the two ends every day that is not among the sessions is closed."""
+
+    sessions: tuple[date, ...]
+    known_from: date
+    known_until: date
+
+
+@runtime_checkable
+class TellsTradingDates(Protocol):
+    """A source that knows the exchanges' trading dates itself. Its word comes before that of a library."""
+
+    name: str
+
+    def trading_dates(self, exchange: str) -> TradingDates | Unavailable:
+        """The sessions of that exchange (XSHG, XSHE, BJSE), as far back and ahead as the source is sure of them."""
 
 
 class Source(Protocol):

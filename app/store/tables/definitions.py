@@ -68,14 +68,13 @@ calendars = Table(
     text("id", primary_key=True),
     Column("version", Integer, nullable=False),
     text("source"),
-    Column("horizon_date", Date, nullable=False),  # the source's; extended_until may lie past it
+    Column("horizon_date", Date, nullable=False),  # the source's
     text("hash"),
     instant("planted_at"),
     Column("timezone", Text, nullable=False, server_default="Asia/Shanghai"),
     Column("hours", Json),  # [{"since": date, "phases": [[name, "09:30", "11:30"], ...]}, ...]
     Column("stamp", Text, nullable=False, server_default=""),  # made anew whenever a day, an hour or the horizon changes
-    Column("extended_from", Date),  # days after this one, up to extended_until, are said by the overrides alone
-    Column("extended_until", Date),
+    Column("extended_until", Date),  # how far the overrides reach where they reach past the source's horizon
     Column("disagreements", Json),  # [{"date": date, "said": {source: whether it is a session}}, ...]
     text("made_by", nullable=True),  # of one that no source plants
 )
