@@ -134,12 +134,15 @@ def set_admin_key(database: Database, settings: Settings) -> None:
 
 
 def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None:
-    """Plant what the op modules bring along, then make the first run if one is wanted."""
+    """Plant what the op modules bring along and what stands in the folder of definitions; make the first run if wanted."""
     with manager.database.read() as connection:
         stale = calendar_sources.planted_before(connection, clock.now() - CALENDARS_KEPT)
     sessions = _sessions(engine) if stale else {}
     if planted := [*manager.plant_calendars(sessions), *planting.plant_documents(manager.database, found, found.documents)]:
         _log.info("planted", what=planted)
+    if any(item.action == "restore" for item in manager.apply_own_folder(found)):
+        # What a file stood over is the release's again: the newest one's.
+        planting.plant_documents(manager.database, found, found.documents)
     _first_run(manager)
 
 

@@ -13,12 +13,13 @@ from app.errors import Conflict, Invalid, NotFound, NoWorker, QueueFull
 from app.manager.calendars import Calendars
 from app.manager.checking import checked
 from app.manager.data import Data
+from app.manager.folders import Folders
 from app.manager.operation import Operation
 from app.manager.people import People
 from app.manager.queries import Queries
 from app.manager.retrying import retry
 from app.settings import Settings
-from app.store import audit, catalogue, claims, definitions, idempotency, insights, pools, runs, saving, views, workers
+from app.store import audit, catalogue, claims, definitions, filed, idempotency, insights, pools, runs, saving, views, workers
 from app.store.acceptance import Cause, RunRequest, accept, as_date
 from app.store.changes import ended_topic
 from app.store.database import Connection, Database
@@ -29,7 +30,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data, Operation, People, Calendars):
+class PipelineManager(Data, Operation, People, Calendars, Folders):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:
@@ -75,7 +76,7 @@ class PipelineManager(Data, Operation, People, Calendars):
         return self.register("job", {**job_def, "name": name}, by=by, create_only=create_only)
 
     def register(self, kind: Kind, document: object, *, by: str = "api", create_only: bool = False) -> Saved:
-        """Store a definition of any kind. Raises Invalid with every fault; AlreadyExists if `create_only`."""
+        """Store a definition of any kind. Raises Invalid with every fault; ManagedByFile; AlreadyExists if `create_only`."""
 
         def save(connection: Connection) -> Saved:
             found = catalogue.current(connection)
@@ -83,7 +84,9 @@ class PipelineManager(Data, Operation, People, Calendars):
             valid, uses = checked(connection, found, kind, document, known_pools)
             # Not part of any version: a document that is read, changed and sent back says nothing new by it.
             valid.pop("paused", None)
-            saved = saving.save(connection, kind, valid, content_hash(valid), by=by, uses=uses, create_only=create_only)
+            key = content_hash(valid)
+            filed.refuse(connection, kind, valid["name"], self.settings.definitions_dir, unless=key)
+            saved = saving.save(connection, kind, valid, key, by=by, uses=uses, create_only=create_only)
             if saved.changed:
                 detail = {"version": saved.definition.version}
                 audit.add(connection, by, "create" if saved.created else "change", kind, valid["name"], detail)
@@ -130,9 +133,10 @@ class PipelineManager(Data, Operation, People, Calendars):
         return saving.pause(connection, kind, name, paused=paused)
 
     def delete(self, kind: Kind, name: str, *, by: str = "api") -> None:
-        """Delete it; its history stays. Raises NotFound, or InUse with the users."""
+        """Delete it; its history stays. Raises NotFound, ManagedByFile, or InUse with the users."""
 
         def mark(connection: Connection) -> None:
+            filed.refuse(connection, kind, name, self.settings.definitions_dir)
             saving.delete(connection, kind, name)
             audit.add(connection, by, "delete", kind, name)
 

@@ -10,7 +10,7 @@ from app.definitions.catalogue import Catalogue, ShippedDocument
 from app.definitions.pipeline import content_hash
 from app.errors import OpenbellError
 from app.manager.checking import checked
-from app.store import definitions, pools, saving
+from app.store import definitions, filed, pools, saving
 from app.store.database import Connection, Database
 
 _log = structlog.get_logger("openbell.planting")
@@ -52,4 +52,5 @@ def _plant_pool(connection: Connection, document: dict[str, Any]) -> bool:
     if any(pool["name"] == document["name"] for pool in pools.all_named(connection)):
         return False
     pools.resize(connection, document["name"], document["size"], description=document.get("description"))
+    filed.own(connection, "pool", document["name"], managed_by="catalog")
     return True

@@ -25,7 +25,7 @@ def test_pools(either: House) -> None:
     vendor = {"name": "vendor", "size": 2, "description": "sessions"}
     made = client.post("/pools", json=vendor)
     assert (made.status_code, made.headers["location"]) == (201, "/api/v1/pools/vendor")
-    assert made.json() == {**vendor, "held": 0}
+    assert made.json() == {**vendor, "held": 0, "managed_by": "api", "file": None}
     assert client.post("/pools", json=vendor).status_code == 200
     assert client.post("/pools", json={**vendor, "size": 3}).status_code == 409
     assert client.put("/pools/vendor", json={"size": 1}).json()["size"] == 1
