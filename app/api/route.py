@@ -43,6 +43,8 @@ class CheckedRequest(Request):
 class Route(APIRoute):
     """A route that has a role. Refuses unknown query parameters, and bodies that are not plain JSON."""
 
+    body_limit = bodies.LIMIT
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         said = (endpoint.__doc__ or "").partition("\n")[0].rstrip(".")
         options |= {"summary": said, "description": " ", "operation_id": endpoint.__name__}
@@ -67,10 +69,16 @@ class Route(APIRoute):
             if request.scope["query_string"]:
                 _check_query(request, known)
             if "content-length" in request.headers or "transfer-encoding" in request.headers:
-                request = await _with_body(request, takes_body)
+                request = await _with_body(request, takes_body, self.body_limit)
             return await handle(request)
 
         return checked
+
+
+class FolderRoute(Route):
+    """A route whose body holds many documents."""
+
+    body_limit = 16 * bodies.LIMIT
 
 
 def access_of(dependant: Dependant) -> Require | Open:
@@ -115,8 +123,8 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         raise Invalid("The query is not valid.", faults=faults.found)
 
 
-async def _with_body(request: Request, takes_body: bool) -> Request:
-    data = await bodies.read(request)
+async def _with_body(request: Request, takes_body: bool, limit: int) -> Request:
+    data = await bodies.read(request, limit)
     if not data:
         return CheckedRequest(request, data, None)
     document = await run_in_threadpool(bodies.parse, data) if len(data) > _INLINE else bodies.parse(data)

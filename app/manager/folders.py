@@ -58,6 +58,10 @@ class Folders:
             found = catalogue.current(connection)
         return [item.plain() for item in apply(self.database, found, tree, Way(by, prune=prune), dry=dry)]
 
+    def remarks(self) -> dict[str, str]:
+        """What is wrong and keeps nothing from working, by what it is about."""
+        return {"definitions": self.folder_fault} if self.folder_fault else {}
+
     def apply_own_folder(self, found: Catalogue) -> list[Item]:
         """Apply the folder that the settings name, if they name one. What is wrong with it is logged and kept, not raised:
         the definitions stay as they were, and a start must not hang on it. Raises Unavailable alone."""

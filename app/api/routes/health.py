@@ -25,12 +25,13 @@ async def get_readiness(request: Request) -> Response:
     """Whether the service can do its work; what it lacks is told to whoever bears a key."""
     checks: dict[str, bool] = dict(await run_in_threadpool(request.app.state.readiness))
     ready = all(checks.values())
-    told = {}
+    told: dict[str, bool] = {}
+    details: dict[str, str] = {}
     # Without a database no key can be looked up.
     if "authorization" in request.headers and checks.get("database", True):
         await request.app.state.keyring.key_of(request)
-        told = checks
-    return answer(Readiness, {"ready": ready, "checks": told}, 200 if ready else 503)
+        told, details = checks, request.app.state.manager.remarks()
+    return answer(Readiness, {"ready": ready, "checks": told, "details": details}, 200 if ready else 503)
 
 
 @health.get("/openapi.json", response_model=None, dependencies=[VIEWER])

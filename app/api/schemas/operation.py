@@ -146,10 +146,11 @@ class NewApiKey(ApiKey):
 
 
 class Readiness(Shown):
-    """Whether the service can do its work, and what it lacks."""
+    """Whether the service can do its work, and what it lacks. `details`: what is wrong and keeps nothing from working."""
 
     ready: bool
     checks: dict[str, bool]
+    details: dict[str, str]
 
 
 class ListQuery(Page):

@@ -33,7 +33,7 @@ _MEANINGS = {
     404: "There is nothing by that name.",
     405: "Not allowed here.",
     409: "It does not fit the present state.",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than this takes: 1 MiB, or 16 MiB for a folder of definitions.",
     415: "The body is not declared as JSON.",
     422: "Something in the request is not valid; `errors` says all of it.",
     429: "The queue is full.",
