@@ -1,7 +1,6 @@
 """Every moment of a schedule is decided once, by whom ever, and the ledger says how."""
 
 import threading
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,10 +16,10 @@ MORNING = {"name": "s", "job": "j", "cron": "0 9 * * 1-5", "calendar": "XSHG", "
 
 
 @pytest.fixture
-def time(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def time(database: Database, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock_of_test = Clock(monkeypatch)
     database.write(prepare)
-    yield clock_of_test
+    return clock_of_test
 
 
 def listed(database: Database) -> list[Any]:

@@ -99,5 +99,5 @@ def ledger(database: Database, kind: str = "schedule", name: str = "s") -> list[
             row["reason"],
             row["trade_date"].isoformat()[5:] if row["trade_date"] else None,
         )
-        for row in sorted(rows, key=lambda row: row["due_at"])
+        for row in sorted(rows, key=lambda row: (row["due_at"], row["seq"]))
     ]
