@@ -123,10 +123,11 @@ def test_ready_when_everything_is_there(house: House) -> None:
     anybody, admin = house.client(None), house.client("admin")
     assert anybody.get("http://test/healthz").text == "ok\n"
     before = anybody.get("http://test/readyz")
-    assert (before.status_code, before.json()) == (503, {"ready": False, "checks": {}})
+    assert (before.status_code, before.json()) == (503, {"ready": False, "checks": {}, "details": {}})
     assert admin.get("http://test/readyz").json() == {
         "ready": False,
         "checks": {"database": True, "catalogue": True, "calendar": True, "disk": True, "worker": False},
+        "details": {},
     }
     house.worker()
     assert admin.get("http://test/readyz").json()["ready"] is True
@@ -136,7 +137,7 @@ def test_ready_when_everything_is_there(house: House) -> None:
 
 def test_the_service_may_have_its_own_idea_of_ready(house: House) -> None:
     client = TestClient(build(house.manager, readiness=lambda: {"engine": False}), headers=house.client().headers)
-    assert client.get("/readyz").json() == {"ready": False, "checks": {"engine": False}}
+    assert client.get("/readyz").json() == {"ready": False, "checks": {"engine": False}, "details": {}}
 
 
 def test_nothing_is_cached_and_times_are_utc(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
