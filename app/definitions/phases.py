@@ -22,7 +22,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 def read_phases(said: object, faults: Faults, path: Path) -> list[Plain]:
     """The phases of each session of a date, with a fault for each that is not one, or begins before another ended."""
-    if not isinstance(said, list) or not said:
+    if not isinstance(said, list) or not said or isinstance(said[0], str):
         faults.add(path, f"must be a list of phases, such as [{EXAMPLE}], not {shown(said)}")
         return []
     several = all(isinstance(part, list) and part and isinstance(part[0], list) for part in said)

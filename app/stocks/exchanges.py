@@ -2,7 +2,7 @@
 
 import warnings
 from bisect import bisect_left
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import Any
 
 from app.definitions import query
@@ -29,6 +29,7 @@ HOURS = {
 
 
 _DISAGREEMENTS_SHOWN = 100
+_DAY = timedelta(days=1)
 
 
 @query
@@ -39,12 +40,13 @@ def calendar_sessions(context: Any) -> dict[str, Any]:
     """
     days, name = library()
     source = open_source(context.settings, days.sessions, context.now())
-    return {exchange: _said(exchange, source, days, name) for exchange in SINCE}
+    return {exchange: said(exchange, source, days, name) for exchange in SINCE}
 
 
-def _said(exchange: str, source: object, days: TradingDates, name: str) -> dict[str, Any]:
-    since, until = SINCE[exchange], days.known_until
-    known = TradingDates(days.sessions[bisect_left(days.sessions, since) :], since, until)
+def said(exchange: str, source: object, days: TradingDates, name: str) -> dict[str, Any]:
+    """What is told of one exchange by that source, where it can tell, and for the rest by the days of that name."""
+    since = SINCE[exchange]
+    known = TradingDates(days.sessions[bisect_left(days.sessions, since) :], since, days.known_until)
     disagreements: list[dict[str, Any]] = []
     own = source.trading_dates(exchange) if isinstance(source, TellsTradingDates) else None
     if isinstance(own, TradingDates) and isinstance(source, TellsTradingDates):
@@ -62,7 +64,7 @@ def _said(exchange: str, source: object, days: TradingDates, name: str) -> dict[
 
 def above(first: TradingDates, second: TradingDates) -> TradingDates:
     """The first one's word where it has one, the second one's before and behind that; as it is where the two do not meet."""
-    if first.known_from > second.known_until or first.known_until < second.known_from:
+    if first.known_from > second.known_until + _DAY or first.known_until + _DAY < second.known_from:
         return second
     outside = [day for day in second.sessions if not first.known_from <= day <= first.known_until]
     ends = min(first.known_from, second.known_from), max(first.known_until, second.known_until)

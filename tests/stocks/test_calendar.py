@@ -1,35 +1,15 @@
-"""The exchanges' sessions, and which of them are over."""
+"""Which sessions are over, and windows of them."""
 
 import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.stocks import calendar
-from app.stocks.exchanges import calendar_sessions
 from app.stocks.intake.window import Window
-
-
-@pytest.mark.data
-def test_the_sessions_are_those_of_the_shared_calendar(market_data: Path) -> None:
-    expected = (market_data / "trading_calendar_xshg_1990_2026.csv").read_text().split()[1:]
-    answer = calendar_sessions(None)
-    assert answer["XSHG"]["sessions"] == expected
-    assert answer["XSHE"]["sessions"] == expected
-    assert answer["XSHG"]["source"].startswith("exchange_calendars ")
-
-
-def test_each_exchange_ends_at_its_horizon_and_beijing_begins_when_it_opened() -> None:
-    answer = calendar_sessions(None)
-    assert set(answer) == {"XSHG", "XSHE", "BJSE"}
-    assert {entry["horizon"] for entry in answer.values()} == {"2026-12-31"}
-    assert {entry["sessions"][-1] for entry in answer.values()} == {"2026-12-31"}
-    assert answer["BJSE"]["sessions"][0] == "2021-11-15"
-    assert set(answer["BJSE"]["sessions"]) < set(answer["XSHG"]["sessions"])
 
 
 def test_a_session_is_over_when_its_hour_has_come_in_shanghai(sessions: list[date]) -> None:
