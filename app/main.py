@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -135,15 +136,24 @@ def set_admin_key(database: Database, settings: Settings) -> None:
 
 def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None:
     """Plant what the op modules bring along and what stands in the folder of definitions; make the first run if wanted."""
-    with manager.database.read() as connection:
-        stale = calendar_sources.planted_before(connection, clock.now() - CALENDARS_KEPT)
-    sessions = _sessions(engine) if stale else {}
-    if planted := [*manager.plant_calendars(sessions), *planting.plant_documents(manager.database, found, found.documents)]:
+    changed = _plant_calendars(manager, engine)
+    if "scheduler" in manager.settings.roles:
+        engine.daily(partial(_plant_calendars, manager, engine, kept=timedelta(hours=1)), "calendars")
+    if planted := [*changed, *planting.plant_documents(manager.database, found, found.documents)]:
         _log.info("planted", what=planted)
     if any(item.action == "restore" for item in manager.apply_own_folder(found)):
         # What a file stood over is the release's again: the newest one's.
         planting.plant_documents(manager.database, found, found.documents)
     _first_run(manager)
+
+
+def _plant_calendars(manager: PipelineManager, engine: Engine, kept: timedelta = CALENDARS_KEPT) -> list[str]:
+    """Ask for the exchanges' sessions unless they are younger than that; warn of what ends soon. The ids of what changed."""
+    with manager.database.read() as connection:
+        stale = calendar_sources.planted_before(connection, clock.now() - kept)
+    changed = manager.plant_calendars(_sessions(engine)) if stale else []
+    manager.warn_of_calendars()
+    return changed
 
 
 def _sessions(engine: Engine) -> Any:

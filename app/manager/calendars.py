@@ -44,6 +44,10 @@ class Calendars:
         """Store what the query `calendar_sessions` answered, each calendar by itself; the ids of those that changed."""
         return [name for name, said in answer.items() if said["sessions"] and self.database.write(partial(_plant, name, said))]
 
+    def calendar_remarks(self) -> dict[str, str]:
+        """Which calendars end soon, by what it is about."""
+        return {f"calendar {known['id']}": known["alarm"] for known in self.list_calendars() if known["alarm"]}
+
     def warn_of_calendars(self) -> None:
         """Log which calendars end soon, and of which days their sources say different things."""
         for known in self.list_calendars():

@@ -25,7 +25,7 @@ def checked(
     """The valid document of any kind, and the name of what it uses. Raises Invalid with every fault."""
     if kind == "pipeline":
         return parse_pipeline(document, catalogue, pools=known_pools).document, None
-    known = {*SHIPPED, *(row["id"] for row in calendars.all_known(connection))}
+    known = {*SHIPPED, *calendars.names(connection)}
     if kind in ("schedule", "trigger"):
         fired = _fired(connection, kind, document, sorted(known))
         return fired, fired["job"]

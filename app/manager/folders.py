@@ -9,7 +9,7 @@ from app import folder
 from app.definitions import documents
 from app.definitions.catalogue import Catalogue
 from app.errors import Invalid, OpenbellError, Unavailable
-from app.manager.applying import apply
+from app.manager.applying import apply, plan
 from app.manager.folder_items import IDLE, Item, Way, is_yours, with_pause
 from app.settings import Settings
 from app.store import catalogue, filed
@@ -45,10 +45,16 @@ class Folders:
             for stood in found
         ]
 
-    def apply_definitions(
-        self, files: Mapping[str, object], *, by: str, prune: bool = False, dry: bool = False
-    ) -> list[dict[str, Any]]:
-        """Make the definitions what the files say, all or nothing; with `dry` only say what would become of each.
+    def plan_definitions(self, files: Mapping[str, object], *, by: str, prune: bool = False) -> dict[str, Any]:
+        """What `apply_definitions` would do, and under `refused` why it would not. Raises Invalid with every fault."""
+        tree = documents.read(files)
+        with self.database.read() as connection:
+            found = catalogue.current(connection)
+        planned = plan(self.database, found, tree, Way(by, prune=prune))
+        return {"items": [item.plain() for item in planned.items], "refused": str(planned.refusal or "") or None}
+
+    def apply_definitions(self, files: Mapping[str, object], *, by: str, prune: bool = False) -> dict[str, Any]:
+        """Make the definitions what the files say, all or nothing; answers what became of each.
 
         A file is a path as `jobs/x.json` and its text or its document. Raises Invalid with every fault of every file, InUse
         for what `prune` would delete and others use, ManagedByFile for what stands in the service's own folder.
@@ -56,10 +62,11 @@ class Folders:
         tree = documents.read(files)
         with self.database.read() as connection:
             found = catalogue.current(connection)
-        return [item.plain() for item in apply(self.database, found, tree, Way(by, prune=prune), dry=dry)]
+        items = apply(self.database, found, tree, Way(by, prune=prune))
+        return {"items": [item.plain() for item in items], "refused": None}
 
-    def remarks(self) -> dict[str, str]:
-        """What is wrong and keeps nothing from working, by what it is about."""
+    def folder_remarks(self) -> dict[str, str]:
+        """What is wrong with the folder of definitions and keeps nothing from working, by what it is about."""
         return {"definitions": self.folder_fault} if self.folder_fault else {}
 
     def apply_own_folder(self, found: Catalogue) -> list[Item]:

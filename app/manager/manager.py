@@ -55,6 +55,10 @@ class PipelineManager(Data, Operation, People, Calendars, Folders):
         """Let go of the database."""
         self.database.close()
 
+    def remarks(self) -> dict[str, str]:
+        """What is wrong and keeps nothing from working, by what it is about."""
+        return {**self.folder_remarks(), **self.calendar_remarks()}
+
     def catalogue(self) -> Catalogue:
         """What the workers' children have. Raises CataloguePending until the first child has said so."""
         with self.database.read() as connection:

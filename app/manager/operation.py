@@ -98,7 +98,7 @@ class Operation:
                 found = {
                     "database": True,
                     "catalogue": catalogue.current_digest(connection) is not None,
-                    "calendar": bool(calendars.all_known(connection)),
+                    "calendar": bool(calendars.names(connection)),
                     "disk": self.database.lack() is None,
                 }
                 if "worker" in self.settings.roles:

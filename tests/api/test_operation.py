@@ -127,7 +127,7 @@ def test_ready_when_everything_is_there(house: House) -> None:
     assert admin.get("http://test/readyz").json() == {
         "ready": False,
         "checks": {"database": True, "catalogue": True, "calendar": True, "disk": True, "worker": False},
-        "details": {},
+        "details": {"calendar XSHG": house.manager.calendar_remarks()["calendar XSHG"]},
     }
     house.worker()
     assert admin.get("http://test/readyz").json()["ready"] is True
@@ -137,7 +137,7 @@ def test_ready_when_everything_is_there(house: House) -> None:
 
 def test_the_service_may_have_its_own_idea_of_ready(house: House) -> None:
     client = TestClient(build(house.manager, readiness=lambda: {"engine": False}), headers=house.client().headers)
-    assert client.get("/readyz").json() == {"ready": False, "checks": {"engine": False}, "details": {}}
+    assert client.get("/readyz").json() == {"ready": False, "checks": {"engine": False}, "details": house.manager.remarks()}
 
 
 def test_nothing_is_cached_and_times_are_utc(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ async def get_readiness(request: Request) -> Response:
     # Without a database no key can be looked up.
     if "authorization" in request.headers and checks.get("database", True):
         await request.app.state.keyring.key_of(request)
-        told, details = checks, request.app.state.manager.remarks()
+        told, details = checks, await run_in_threadpool(request.app.state.manager.remarks)
     return answer(Readiness, {"ready": ready, "checks": told, "details": details}, 200 if ready else 503)
 
 

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from app import clock
 from app.cli.doctor.finding import Finding, failed, ok, warning
+from app.errors import ConfigurationError, Damaged, OpenbellError
 from app.settings import PREFIX, Settings
 from app.store import calendars as stored
-from app.store import migrate
+from app.store import identity, migrate, sqlite
 from app.store.database import Database
-
-SHORT_HORIZON_DAYS = 30
 
 
 def database(settings: Settings) -> Iterator[Finding]:
     """Whether the database can be reached and has this version's schema."""
+    try:
+        identity.refuse_lost(settings.url, settings.data_dir)
+    except ConfigurationError as error:
+        yield failed("database", error.detail, error.hint or "")
+        return
     if _is_new(settings):
         yield ok("database", "SQLite, made at the first start")
         return
@@ -23,8 +25,11 @@ def database(settings: Settings) -> Iterator[Finding]:
         try:
             with opened.read() as connection:
                 found = migrate.revision(connection)
-        except Exception as error:
-            yield failed("database", f"{opened.url!r}: {error}", f"Check {PREFIX}DATABASE_URL and that the server runs.")
+                identity.refuse_foreign(connection, settings.data_dir)
+        except OpenbellError as error:
+            server = f"Check {PREFIX}DATABASE_URL and that the server runs."
+            told = isinstance(error, ConfigurationError | Damaged)
+            yield failed("database", error.detail, (error.hint or "") if told else f"{server} {error.hint or ''}".rstrip())
             return
     where = f"{opened.url!r}, schema {found or 'none'}"
     if found == migrate.HEAD:
@@ -41,15 +46,22 @@ def calendars(settings: Settings) -> Iterator[Finding]:
     if _is_new(settings):
         yield ok("calendars", "planted at the first start")
         return
-    with _opened(settings) as opened, opened.read() as connection:
-        known = stored.all_known(connection) if migrate.revision(connection) == migrate.HEAD else []
-    today = clock.market_date()
+    try:
+        with _opened(settings) as opened, opened.read() as connection:
+            known = stored.all_known(connection) if migrate.revision(connection) == migrate.HEAD else []
+    except OpenbellError as error:
+        yield failed("calendars", error.detail, error.hint or "")
+        return
     for calendar in known:
-        left = (calendar["horizon_date"] - today).days
-        text = f"{calendar['id']} ends {calendar['horizon_date']} ({calendar['source']})"
-        if left < SHORT_HORIZON_DAYS:
-            hint = "Upgrade exchange_calendars, or let a source bring its trading dates."
-            yield warning("calendars", text + (", in the past" if left < 0 else f", in {left} days"), hint)
+        text = (
+            f"{calendar['id']} ends {calendar['horizon_date']} ({calendar['source']}), {calendar['sessions_left']} sessions left"
+        )
+        if calendar["alarm"]:
+            yield warning("calendars", text, calendar["alarm"])
+        elif calendar["disagreements"]:
+            days = ", ".join(each["date"] for each in calendar["disagreements"][:5])
+            hint = f"GET /api/v1/calendars/{calendar['id']} tells who says what; an override settles a day."
+            yield warning("calendars", f"{text}; its sources disagree on {days}", hint)
         else:
             yield ok("calendars", text)
     if not known:
@@ -58,8 +70,8 @@ def calendars(settings: Settings) -> Iterator[Finding]:
 
 def _is_new(settings: Settings) -> bool:
     """Whether there is no database yet; SQLite would make an empty file of a mere look."""
-    name = settings.url.removeprefix("sqlite:///")
-    return name != settings.url and not Path(name).exists()
+    file = sqlite.file_of(settings.url)
+    return file is not None and not (file.exists() and file.stat().st_size)
 
 
 @contextmanager
