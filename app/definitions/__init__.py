@@ -12,7 +12,7 @@ The public face for authors of ops; everything else in this package is imported 
     messages, framing                            what a worker and its run process say to each other
 """
 
-from app.definitions.context import OpContext
+from app.definitions.context import Cancelled, OpContext
 from app.definitions.dataset import Dataset
 from app.definitions.op import op, query
 from app.definitions.retry import RetryPolicy
@@ -25,6 +25,7 @@ DagsterRunStatus = RunStatus
 """As the guide spells it."""
 
 __all__ = [
+    "Cancelled",
     "DagsterRunStatus",
     "Dataset",
     "JobDefinition",

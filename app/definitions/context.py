@@ -19,6 +19,12 @@ class Log(Protocol):
     def error(self, message: str, **fields: Any) -> None: ...
 
 
+class Cancelled(BaseException):
+    """The run was asked to stop, and its op stops here. Not an Exception, so that no op catches it by the way."""
+
+    reason = "cancelled"
+
+
 class OpContext(Protocol):
     """The run, as the op sees it."""
 
@@ -46,7 +52,13 @@ class OpContext(Protocol):
 
     @property
     def cancelled(self) -> bool:
-        """Whether the run was asked to stop; a long op looks now and then and returns early."""
+        """Whether the run was asked to stop; a long op looks now and then and returns early.
+
+        Once it was true to an op, on whatever thread, its step ends as cancelled: it keeps no output and publishes nothing.
+        """
+
+    def raise_if_cancelled(self) -> None:
+        """The same look, for an op that is deep in its work: raises Cancelled."""
 
     def sessions(self, calendar: str = "XSHG") -> list[date]:
         """Every known session of an exchange, in order, as far as its calendar reaches."""

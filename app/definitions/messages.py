@@ -127,7 +127,10 @@ class StepSucceeded(TypedDict):
 
 
 class StepFailed(TypedDict):
-    """`retry_at` is set when the retry policy allows a further try: the step is pending again, due then."""
+    """`retry_at` is set when the retry policy allows a further try: the step is pending again, due then.
+
+    With the reason `cancelled` the step is cancelled: its op saw that the run is to stop.
+    """
 
     type: Literal["step_failed"]
     node: str

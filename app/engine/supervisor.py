@@ -281,6 +281,8 @@ def _logged(event: Any) -> dict[str, Any] | None:
         return {key: value for key, value in event.items() if key != "type"}
     if event["type"] == "step_failed":
         error = event["error"]
+        if event["reason"] == Reason.cancelled:
+            return _line(event, "warning", f"step cancelled: {error['message']}", {"reason": event["reason"]})
         fields = {"reason": event["reason"], "traceback": error["traceback"]}
         if event["retry_at"]:
             fields["retry_at"] = event["retry_at"]

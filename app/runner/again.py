@@ -28,8 +28,10 @@ def _run(run: Run, node: Node) -> None:
     attempt(node, run, alone=False)
     while node.status == "pending" and node.due_at is not None:
         if run.cancelled.wait(max((node.due_at - clock.now()).total_seconds(), 0)):
-            break
+            raise StepError("cancelled", f"the run was asked to stop while node {node.id!r} waited for its next try")
         attempt(node, run, alone=False)
+    if node.status == "cancelled":
+        raise StepError("cancelled", f"the run was asked to stop while node {node.id!r} computed again")
     if node.status != "succeeded":
         raise StepError("upstream_failed", f"node {node.id!r} had to compute again, because its data had changed, and could not")
 

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from app import clock
+from app.definitions.context import Cancelled
 from app.definitions.lake import Lake, StagedFile, Work
 from app.runner.graph import Node
 from app.runner.logs import StepLog
@@ -44,7 +45,13 @@ class StepContext:
 
     @property
     def cancelled(self) -> bool:
-        return self._run.cancelled.is_set()
+        if self._run.cancelled.is_set():
+            self._node.saw_stop = True
+        return self._node.saw_stop
+
+    def raise_if_cancelled(self) -> None:
+        if self.cancelled:
+            raise Cancelled("the run was asked to stop, and its op stopped")
 
     def metric(self, name: str, value: float | int | str | None) -> None:
         self._metrics.report(name, value)
@@ -56,4 +63,6 @@ class StepContext:
         return clock.now()
 
     def publish(self) -> int | None:
+        if self._node.saw_stop:
+            raise Cancelled("what is published once the op has seen that it is to stop would be half done")
         return publish(self._run, self._node, self._staged, None)

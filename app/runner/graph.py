@@ -10,8 +10,9 @@ from app.definitions.messages import NodeSpec, Output, RunSpec
 from app.definitions.op import RESULT, Op
 from app.runner.frames import readable
 
-Status = Literal["pending", "delayed", "ready", "running", "succeeded", "failed", "skipped"]
+Status = Literal["pending", "delayed", "ready", "running", "succeeded", "failed", "skipped", "cancelled"]
 FINAL = ("succeeded", "failed", "skipped")
+"""What lets the nodes behind it begin or be skipped; a cancelled one leaves them to the end of the run."""
 
 
 class Source(NamedTuple):
@@ -45,6 +46,8 @@ class Node:
         self.outputs: dict[str, Output] = spec["outputs"]
         self.sources: list[Source] = []
         self.consumers: list[Node] = []
+        self.saw_stop = False
+        """Whether its op, in this attempt, was told that the run is to stop."""
         self.broken = self.status == "failed"
         """Whether it failed, or cannot run because something before it failed."""
 

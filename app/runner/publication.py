@@ -65,7 +65,7 @@ def _in_turn(run: Run, ask: PublishAsk) -> Any:
             ask["publication"]["passes"] = behind
         before = time.monotonic()
         if run.cancelled.wait(pause):
-            raise StepError("not_published", "the run was asked to stop while it waited for its turn to publish")
+            raise StepError("cancelled", "the run was asked to stop while it waited for its turn to publish")
         # Look by look: a process that was itself stopped has not been looking.
         waited += min(time.monotonic() - before, 2 * pause)
         pause = min(2 * pause, _PAUSES[1])

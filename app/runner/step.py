@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from app import clock
+from app.definitions.context import Cancelled
 from app.definitions.lake import StagedFile
-from app.definitions.messages import StepFailed, StepSucceeded
+from app.definitions.messages import StepFailed, StepReason, StepSucceeded
 from app.definitions.op import Op
 from app.definitions.retry import RetryPolicy
 from app.runner import failure, memory
@@ -20,12 +21,13 @@ from app.runner.run import Run
 
 
 def attempt(node: Node, run: Run, *, alone: bool) -> None:
-    """Try the node once and tell the worker; afterwards it is succeeded, failed, or pending with a `due_at`.
+    """Try the node once and tell the worker; afterwards it is succeeded, failed, cancelled, or pending with a `due_at`.
 
     `alone`: no other step runs beside it, so the memory peak is its own.
     """
     node.status = "running"
     node.attempts += 1
+    node.saw_stop = False
     run.emitter.emit({"type": "step_began", "node": node.id, "attempt": node.attempts, "at": _now()})
     if alone:
         memory.reset_peak()
@@ -48,7 +50,11 @@ def _perform(node: Node, run: Run, metrics: Metrics, staged: list[StagedFile]) -
     context = StepContext(run, node, staged, metrics)
     for _ in range(ROUNDS):
         try:
-            node.outputs = settle(op, node, call(op, node, run, context, params), run)
+            result = call(op, node, run, context, params)
+            if node.saw_stop:
+                # Why it returned cannot be known: what it returned may be half done.
+                raise Cancelled("the op saw that the run is to stop, and returned")
+            node.outputs = settle(op, node, result, run)
             end = _success(node, metrics, run.lake.settle(staged))
             if _publishes(op, params):
                 publish(run, node, staged, end)
@@ -79,11 +85,12 @@ def _success(node: Node, metrics: Metrics, staged: list[StagedFile]) -> StepSucc
 
 def _fail(node: Node, run: Run, error: BaseException, metrics: Metrics) -> None:
     facts = failure.describe(error)
-    reason = failure.reason_of(error)
-    if run.cancelled.is_set():
-        reason = "cancelled"
-    node.failures += 1
-    node.due_at = None if reason == "cancelled" else _retry_at(node, tuple(facts["classes"]))
+    reason = _reason(node, run, error)
+    if reason == "cancelled":
+        node.due_at = None
+    else:
+        node.failures += 1
+        node.due_at = _retry_at(node, tuple(facts["classes"]))
     node.broken = node.due_at is None
     failed: StepFailed = {
         "type": "step_failed",
@@ -97,7 +104,18 @@ def _fail(node: Node, run: Run, error: BaseException, metrics: Metrics) -> None:
     }
     run.emitter.emit(failed)
     # Last, because the loop begins or skips what comes after as soon as it sees it.
-    node.status = "failed" if node.broken else "pending"
+    if reason == "cancelled":
+        node.status = "cancelled"
+    else:
+        node.status = "failed" if node.broken else "pending"
+
+
+def _reason(node: Node, run: Run, error: BaseException) -> StepReason:
+    """Why it did not succeed: cancelled only if the run is to stop and the step knew; an op that never looked has failed."""
+    if node.saw_stop:
+        return "cancelled"
+    reason = failure.reason_of(error)
+    return "exception" if reason == "cancelled" and not run.cancelled.is_set() else reason
 
 
 def _retry_at(node: Node, classes: tuple[str, ...]) -> datetime | None:

@@ -35,14 +35,14 @@ def settle(
         return _failed(connection, fence, run, reason, {"type": reason.value, "message": sentence})
     found = _STEPS.all(connection, {"run": fence.run_id})
     waiting = [step for step in found if step["status"] not in FINAL_STEP]
-    # A step that was cut short by the wish to stop may have ended as failed, and what follows it was skipped.
+    # What the wish to stop cut short has ended already, as cancelled.
     if run["cancel_requested_at"] is not None and (waiting or any(step["reason"] == Reason.cancelled for step in found)):
         claims.finish(connection, fence, run, RunStatus.cancelled, Reason.cancelled)
         return RunStatus.cancelled
     if waiting:
         due = min((step["due_at"] for step in waiting if step["due_at"]), default=run["queued_at"])
         return claims.release(connection, fence, run, due)
-    failed = [step for step in found if step["status"] == StepStatus.failed]
+    failed = [step for step in found if step["status"] in (StepStatus.failed, StepStatus.cancelled)]
     if not failed:
         claims.finish(connection, fence, run, RunStatus.succeeded)
         return RunStatus.succeeded

@@ -12,7 +12,7 @@ from app.store.changes import run_topic
 from app.store.database import touch
 from app.store.fence import Fence, guard
 from app.store.prepared import Prepared
-from app.store.status import StepStatus
+from app.store.status import Reason, StepStatus
 from app.store.tables import step_attempts, steps
 
 StepEvent = StepBegan | StepSucceeded | StepFailed | StepSkipped
@@ -173,14 +173,15 @@ def _end(fence: Fence, event: StepSucceeded | StepFailed | StepSkipped) -> dict[
         end: dict[str, Any] = {"to": StepStatus.succeeded, "why": None, "ended": at, "measured": event["metrics"], "fault": None}
         step = {**plain, **end, "made": event["outputs"], "wrote": event["staged"] or None}
     else:
+        cut_short = event["reason"] == Reason.cancelled
         end = {
-            "to": StepStatus.failed,
+            "to": StepStatus.cancelled if cut_short else StepStatus.failed,
             "why": event["reason"],
             "ended": at,
             "measured": event["metrics"],
             "fault": event["error"],
         }
-        step = {**plain, **end, "failed": int(event["reason"] != "interrupted")}
+        step = {**plain, **end, "failed": int(event["reason"] not in (Reason.interrupted, Reason.cancelled))}
         if event["retry_at"]:
             step.update(to=StepStatus.pending, due=clock.parse(event["retry_at"]), ended=None)
     return {"step": {**key, **step}, "attempt": {**key, **end, "step_attempt": event["attempt"]}}
@@ -188,6 +189,8 @@ def _end(fence: Fence, event: StepSucceeded | StepFailed | StepSkipped) -> dict[
 
 def _moved(fence: Fence, job: str, event: StepEvent) -> dict[str, Any]:
     to = event["type"].removeprefix("step_").replace("began", "running")
+    if event.get("reason") == Reason.cancelled:
+        to = StepStatus.cancelled
     row: dict[str, Any] = {"subject": "step", "name": fence.run_id, "job": job, "node": event["node"], "to_status": to}
     row.update(attempt=event.get("attempt"), worker=fence.worker, reason=event.get("reason"))
     return row

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,6 +99,16 @@ def publish_in_the_middle(context: OpContext) -> list[int | None]:
         context.lake.stage(f"part_{part}", pd.DataFrame({"value": [float(part)]}))
         snapshots.append(context.publish())
     return snapshots
+
+
+@op(publishes=True)
+def publish_half(context: OpContext, *, how: str) -> Dataset:
+    half = context.lake.stage("half", pd.DataFrame({"value": [1.0]}))
+    while not context.cancelled:
+        threading.Event().wait(0.01)
+    if how == "in the middle":
+        context.publish()
+    return half
 
 
 @op

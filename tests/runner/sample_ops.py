@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import structlog
 
-from app.definitions import OpContext, RetryPolicy, op, query
+from app.definitions import Cancelled, OpContext, RetryPolicy, op, query
 
 
 @op
@@ -349,6 +350,35 @@ def until_cancelled(context: OpContext, *, mark: str) -> str:
     while not context.cancelled:
         threading.Event().wait(0.01)
     raise InterruptedError("cut short")
+
+
+@op(keep=True)
+def returns_when_cancelled(context: OpContext, *, mark: str, how: str = "looks") -> pd.DataFrame:
+    """Made half of what it should when it is asked to stop."""
+    half = pd.DataFrame({"n": [1]})
+    Path(mark).touch()
+    if how == "never looks":
+        while not Path(f"{mark}.end").exists():
+            threading.Event().wait(0.01)
+    elif how == "on a thread":
+        looking = threading.Thread(target=lambda: _until(lambda: context.cancelled))
+        looking.start()
+        looking.join()
+    elif how == "raises":
+        _until(lambda: context.raise_if_cancelled())
+    else:
+        _until(lambda: context.cancelled)
+    return half
+
+
+def _until(told: Callable[[], Any]) -> None:
+    while not told():
+        threading.Event().wait(0.01)
+
+
+@op
+def cancels_itself() -> None:
+    raise Cancelled("nobody asked")
 
 
 @op

@@ -7,7 +7,7 @@ import pytest
 
 from app.engine.children import Child
 from app.errors import Unavailable
-from tests.runner.runs import Ran, execute, node
+from tests.runner.runs import Ran, execute, hear, node, send
 
 EMPTY = {"snapshot": 0, "published_at": "2026-01-05T00:00:00Z", "datasets": {}}
 
@@ -129,6 +129,17 @@ def test_a_long_step_publishes_in_the_middle(child: Child) -> None:
     assert [ask["end"] for ask in worker.asked] == [None, None]
     assert worker.files == [["part_0"], ["part_1"]]
     assert ran.one("step_succeeded", "a")["staged"] == []
+
+
+@pytest.mark.parametrize("how", ["at its end", "in the middle"])
+def test_an_op_that_saw_the_wish_to_stop_publishes_nothing(child: Child, how: str) -> None:
+    worker = Worker()
+    send(child, node("a", "publish_half", params={"how": how}))
+    ran = hear(child, Ran(), lambda ran: ran.of("step_began"), worker)
+    child.send({"type": "cancel"})
+    hear(child, ran, lambda ran: ran.of("run_ended"), worker)
+    assert ran.one("step_failed", "a")["reason"] == "cancelled"
+    assert worker.asked == []
 
 
 def test_a_conflict_in_the_middle_begins_the_step_again(child: Child) -> None:

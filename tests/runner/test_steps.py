@@ -227,6 +227,37 @@ def test_cancelling_lets_the_step_see_it_and_begins_no_other(child: Child, tmp_p
     failed = ran.one("step_failed", "long")
     assert (failed["reason"], failed["retry_at"]) == ("cancelled", None)
     assert not ran.of("step_began", "after")
+    assert not ran.of("step_skipped"), "what stands behind it is left to the end of the run"
+
+
+@pytest.mark.parametrize("how", ["looks", "on a thread", "raises"])
+def test_an_op_that_saw_the_wish_to_stop_and_returned_is_cancelled(
+    child: Child, tmp_path: Path, data_dir: Path, how: str
+) -> None:
+    long = node("long", "returns_when_cancelled", params={"mark": str(tmp_path / "mark"), "how": how})
+    send(child, long, node("after", "rows_of", inputs={"data": "long"}), id=f"saw-{how}")
+    ran = hear(child, Ran(), lambda ran: ran.of("step_began", "long"))
+    child.send({"type": "cancel"})
+    hear(child, ran, lambda ran: ran.of("run_ended"))
+    assert ran.steps == [("began", "long"), ("failed", "long")]
+    assert ran.one("step_failed")["reason"] == "cancelled"
+    assert not list((data_dir / "scratch").glob(f"saw-{how}/**/*.parquet")), "what it made is not kept"
+
+
+def test_an_op_that_never_looked_is_what_happened(child: Child, tmp_path: Path) -> None:
+    mark, beside = tmp_path / "mark", tmp_path / "beside"
+    send(
+        child,
+        node("long", "returns_when_cancelled", params={"mark": str(mark), "how": "never looks"}),
+        node("looks", "until_cancelled", params={"mark": str(beside)}),
+    )
+    ran = hear(child, Ran(), lambda ran: len(ran.of("step_began")) == 2)
+    child.send({"type": "cancel"})
+    hear(child, ran, lambda ran: ran.of("step_failed", "looks"))
+    mark.with_name("mark.end").touch()
+    assert hear(child, ran, lambda ran: ran.of("run_ended")).one("step_succeeded")["node"] == "long"
+    # Nor is it cancelled because it says so itself: nobody asked it to stop.
+    assert execute(child, node("a", "cancels_itself")).one("step_failed")["reason"] == "exception"
 
 
 def test_a_cancel_right_behind_its_run_is_not_lost_and_does_not_reach_the_next(child: Child, tmp_path: Path) -> None:

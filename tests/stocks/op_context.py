@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from app.definitions import Cancelled
 from app.definitions.lake import Lake
 from app.settings import Settings
 from tests.stocks.lake_host import MemoryHost
@@ -55,6 +56,10 @@ class Context:
 
     def metric(self, name: str, value: float | int | str | None) -> None:
         self.metrics[name] = value
+
+    def raise_if_cancelled(self) -> None:
+        if self.cancelled:
+            raise Cancelled
 
     def sessions(self, calendar: str = "XSHG") -> list[date]:
         return self.known
