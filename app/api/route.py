@@ -21,6 +21,8 @@ from app.errors import Invalid, NotFound
 _INLINE = 32 * 1024
 """A larger body is parsed in a thread: the loop has others to serve."""
 
+_JSON = (b"content-type", b"application/json")
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -28,7 +30,9 @@ class CheckedRequest(Request):
     """A request whose body was read and parsed already."""
 
     def __init__(self, request: Request, data: bytes, document: Any) -> None:
-        super().__init__(request.scope, request.receive)
+        # FastAPI asks for what is declared as JSON alone.
+        headers = [*((name, value) for name, value in request.scope["headers"] if name != b"content-type"), _JSON]
+        super().__init__({**request.scope, "headers": headers}, request.receive)
         self._data, self._document = data, document
 
     async def body(self) -> bytes:
@@ -44,6 +48,7 @@ class Route(APIRoute):
     """A route that has a role. Refuses unknown query parameters, and bodies that are not plain JSON."""
 
     body_limit = bodies.LIMIT
+    takes_csv = False
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         said = (endpoint.__doc__ or "").partition("\n")[0].rstrip(".")
@@ -69,10 +74,16 @@ class Route(APIRoute):
             if request.scope["query_string"]:
                 _check_query(request, known)
             if "content-length" in request.headers or "transfer-encoding" in request.headers:
-                request = await _with_body(request, takes_body, self.body_limit)
+                request = await _with_body(request, takes_body, self.body_limit, self.takes_csv)
             return await handle(request)
 
         return checked
+
+
+class CsvRoute(Route):
+    """A route whose document may come as CSV instead: then it is `{"csv": <the text>}`."""
+
+    takes_csv = True
 
 
 class FolderRoute(Route):
@@ -123,10 +134,12 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         raise Invalid("The query is not valid.", faults=faults.found)
 
 
-async def _with_body(request: Request, takes_body: bool, limit: int) -> Request:
-    data = await bodies.read(request, limit)
+async def _with_body(request: Request, takes_body: bool, limit: int, takes_csv: bool) -> Request:
+    data = await bodies.read(request, limit, csv=takes_csv)
     if not data:
         return CheckedRequest(request, data, None)
+    if takes_csv and bodies.is_csv(request):
+        return CheckedRequest(request, data, {"csv": bodies.text_of(data)})
     document = await run_in_threadpool(bodies.parse, data) if len(data) > _INLINE else bodies.parse(data)
     if not takes_body and document != {}:
         raise Invalid("This takes no body.")

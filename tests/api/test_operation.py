@@ -1,4 +1,4 @@
-"""Limits, calendars, workers, the queue, datasets, audit, health."""
+"""Limits, workers, the queue, datasets, audit, health."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from app import clock
 from app.api.application import build
 from app.store import lake
-from tests.api.conftest import SESSIONS, House
+from tests.api.conftest import House
 
 
 def test_ops_and_broken_modules(client: TestClient) -> None:
@@ -50,15 +50,6 @@ def test_a_pool_that_is_held_stays(either: House) -> None:
     assert client.delete("/pools/vendor").json()["code"] == "in_use"
     either.end(fence, "a")
     assert client.delete("/pools/vendor").status_code == 204
-
-
-def test_calendars(client: TestClient) -> None:
-    (xshg,) = client.get("/calendars").json()["items"]
-    assert (xshg["id"], xshg["first_date"], xshg["horizon_date"]) == ("XSHG", str(SESSIONS[0]), str(SESSIONS[-1]))
-    assert xshg["session_count"] == len(SESSIONS)
-    some = client.get("/calendars/XSHG?from=2026-11-18&to=2026-11-23").json()
-    assert some["sessions"] == ["2026-11-18", "2026-11-19", "2026-11-20", "2026-11-23"]
-    assert client.get("/calendars/XSHE").status_code == 404
 
 
 def test_a_trade_date_is_a_session(house: House) -> None:

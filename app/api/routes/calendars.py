@@ -10,8 +10,8 @@ from app.api.access import VIEWER, Operator
 from app.api.answers import BASE, answer
 from app.api.asking import Document, Manager, body_of, same_name
 from app.api.paging import Page
-from app.api.route import Route
-from app.api.schemas.calendars import Calendar, CalendarQuery, OverrideOut, Sessions
+from app.api.route import CsvRoute, Route
+from app.api.schemas.calendars import Calendar, CalendarQuery, OverrideOut, OverridesQuery, Sessions
 from app.api.schemas.problem import Responses, problems
 from app.api.schemas.shown import DayIn, Items
 from app.definitions.custom_calendar import CalendarDocument
@@ -19,6 +19,7 @@ from app.definitions.overrides import OverrideDocument, OverridesDocument
 from app.errors import Fault, Invalid
 
 calendars = APIRouter(prefix="/calendars", tags=["calendars"], route_class=Route)
+listed = APIRouter(route_class=CsvRoute)
 _EXAMPLE = {
     "timezone": "America/New_York",
     "hours": [{"since": "2026-01-01", "phases": [["continuous", "09:30", "16:00"]]}],
@@ -30,6 +31,8 @@ _BODY = body_of(CalendarDocument, _EXAMPLE)
 _NEW: Responses = {201: {"model": Calendar, "description": "It is new."}, **problems(409)}
 _TYPHOON = {"date": "2026-11-24", "session": False, "reason": "typhoon signal 8"}
 _OVERRIDES = body_of((OverrideDocument, OverridesDocument), _TYPHOON)
+_CSV = "date,session,reason\n2026-11-24,false,typhoon signal 8\n"
+_OVERRIDES["requestBody"]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": _CSV}
 
 
 @calendars.get("", response_model=Items[Calendar], dependencies=[VIEWER])
@@ -61,10 +64,16 @@ def delete_calendar(manager: Manager, who: Operator, name: str) -> Response:
     return Response(status_code=204)
 
 
-@calendars.post("/{name}/overrides", response_model=Calendar, openapi_extra=_OVERRIDES)
-def override_calendar(manager: Manager, who: Operator, name: str, sent: Document) -> Any:
-    """Say of one day or many what they are, all or none; it holds at once. As JSON or as CSV (text/csv)."""
-    return manager.override(name, sent, by=who.id)
+@listed.post("/{name}/overrides", response_model=Calendar, openapi_extra=_OVERRIDES)
+def override_calendar(
+    manager: Manager, who: Operator, name: str, sent: Document, asked: Annotated[OverridesQuery, Query()]
+) -> Any:
+    """Say of one day or many what they are, as JSON or as CSV, all or none; it holds at once."""
+    beside = asked.model_dump(mode="json", exclude_none=True)
+    if beside and "csv" not in sent:
+        faults = [Fault(f"/query/{field}", "goes with a body of CSV; in JSON it is a field of the document") for field in beside]
+        raise Invalid("The query is not valid.", faults=faults)
+    return manager.override(name, {**sent, **beside}, by=who.id)
 
 
 @calendars.get("/{name}/overrides", response_model=Items[OverrideOut], dependencies=[VIEWER])
@@ -79,3 +88,6 @@ def delete_override(manager: Manager, who: Operator, name: str, day: DayIn) -> R
     """Take an override back: the source's word holds at once."""
     manager.delete_override(name, day, by=who.id)
     return Response(status_code=204)
+
+
+calendars.include_router(listed)

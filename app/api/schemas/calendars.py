@@ -1,6 +1,6 @@
 """Calendars: what is known of them, and what people know better."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,13 @@ class CalendarQuery(Shown):
 
     from_: DayIn | None = Field(None, alias="from", description="Default: 1 January of this year.")
     to: DayIn | None = Field(None, description="Default: the horizon.")
+
+
+class OverridesQuery(Shown):
+    """What a list in CSV cannot say itself."""
+
+    known_until: DayIn | None = Field(None, description="The horizon from now on, as in the JSON document.")
+    otherwise: Literal["closed", "weekdays"] | None = Field(None, description="As in the JSON document.")
 
 
 class HoursOut(Shown):
