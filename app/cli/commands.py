@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import become_service, follow, jobs, runs, screen
+from app.cli import become_service, definitions, follow, jobs, runs, screen
 from app.cli.database import database
+from app.cli.definitions import NotCompared, WouldBeRefused
 from app.cli.doctor import doctor
 from app.cli.keys import keys
 from app.cli.logs import logs
@@ -17,10 +18,17 @@ from app.cli.service import NoService, Refused, Unclear, connect, path
 from app.errors import ConfigurationError, OpenbellError
 
 USAGE, NO_SERVICE, REFUSED, NOT_SUCCEEDED, TIME_UP = 2, 3, 4, 1, 5
-EXITS = """Exit codes: 0 done; 1 the run did not succeed, or doctor found a fault; 2 wrong usage or settings;
-3 no service answers; 4 the service refused; 5 the time to wait was up.
+EXITS = """Exit codes: 0 done; 1 the run did not succeed, doctor found a fault, or diff a difference; 2 wrong usage or settings,
+and every error of diff; 3 no service answers; 4 the service refused; 5 the time to wait was up.
 With --json an error is a problem document on stderr."""
-_CODES: dict[type[OpenbellError], int] = {ConfigurationError: USAGE, NoService: NO_SERVICE, Refused: REFUSED, Unclear: REFUSED}
+_CODES: dict[type[OpenbellError], int] = {
+    ConfigurationError: USAGE,
+    NotCompared: USAGE,
+    NoService: NO_SERVICE,
+    Refused: REFUSED,
+    WouldBeRefused: REFUSED,
+    Unclear: REFUSED,
+}
 
 app = typer.Typer(
     help="Job control for market-data pipelines.",
@@ -115,4 +123,6 @@ def _value(text: str) -> Any:
 
 
 for command in (jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume, jobs.ops, doctor):
+    app.command()(command)
+for command in (definitions.export, definitions.diff, definitions.apply):
     app.command()(command)

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import cast
+from typing import NamedTuple, cast
 
 from app.definitions.catalogue import Catalogue
-from app.definitions.documents import Document, Key, Tree, path_of
+from app.definitions.documents import KINDS, Document, Key, Tree, path_of
 from app.definitions.pipeline import content_hash
 from app.definitions.pool import parse_pool
-from app.errors import Fault, InUse, Invalid, ManagedByFile
+from app.errors import Fault, InUse, Invalid, ManagedByFile, OpenbellError
 from app.manager.checking import checked
 from app.manager.folder_items import IDLE, Item, Way, awaited, decide, in_order, used, vanished, with_pause
-from app.store import audit, definitions, filed, pools, saving, triggers
+from app.store import audit, definitions, filed, pools, saving
 from app.store.database import Connection, Database
 from app.store.definitions import Kind
 from app.store.filed import Standing
@@ -23,33 +23,51 @@ _USED_KINDS = ("pool", "pipeline", "job")
 class _Undone(Exception):
     """Everything was possible, and is undone."""
 
-    def __init__(self, items: list[Item]) -> None:
-        self.items = items
+    def __init__(self, planned: "Planned") -> None:
+        self.planned = planned
 
 
-def apply(database: Database, catalogue: Catalogue, tree: Tree, way: Way, *, dry: bool = False) -> list[Item]:
-    """Make the definitions what the folder says, or with `dry` only say so; answers what becomes of each.
+class Planned(NamedTuple):
+    """What becomes of each document, and what a folder that is sent would be refused for."""
+
+    items: list[Item]
+    refusal: OpenbellError | None = None
+
+
+def apply(database: Database, catalogue: Catalogue, tree: Tree, way: Way) -> list[Item]:
+    """Make the definitions what the folder says; answers what became of each.
 
     Raises Invalid with every fault; InUse for what `prune` would delete and others use; ManagedByFile for what stands in the
     service's own folder.
     """
+    return _done(database, catalogue, tree, way, dry=False).items
+
+
+def plan(database: Database, catalogue: Catalogue, tree: Tree, way: Way) -> Planned:
+    """What applying the folder would do. Raises Invalid with every fault."""
+    return _done(database, catalogue, tree, way, dry=True)
+
+
+def _done(database: Database, catalogue: Catalogue, tree: Tree, way: Way, *, dry: bool) -> Planned:
     with database.read() as connection:
         found = _Application(connection, catalogue, tree, way).settled()
     if found is not None:
         # The usual case at a start. Nobody else's write waits for it.
-        return found
+        return Planned(found)
 
-    def work(connection: Connection) -> list[Item]:
+    def work(connection: Connection) -> Planned:
         filed.lock(connection)
-        items = _Application(connection, catalogue, tree, way).carried_out()
+        planned = _Application(connection, catalogue, tree, way).carried_out()
         if dry:
-            raise _Undone(items)
-        return items
+            raise _Undone(planned)
+        if planned.refusal is not None:
+            raise planned.refusal
+        return planned
 
     try:
         return database.write(work)
     except _Undone as undone:
-        return undone.items
+        return undone.planned
 
 
 class _Application:
@@ -74,23 +92,27 @@ class _Application:
         items += vanished(standing, self.tree, self.way)
         return in_order(items) if all(item.action in IDLE for item in items) else None
 
-    def carried_out(self) -> list[Item]:
-        """Do it; answers what was done to each. Raises what `apply` raises, then nothing of it may be committed."""
+    def carried_out(self) -> Planned:
+        """Do it; answers what was done to each. When it raises, or says a refusal, nothing of it may be committed."""
         gone = in_order(vanished(self.standing, self.tree, self.way))
         items = [self._gone(item) for item in gone if item.kind not in _USED_KINDS or item.action != "delete"]
-        self._silence_triggers()
-        items += [item for key, raw in self.tree.documents.items() if (item := self._one(key, raw)) is not None]
+        for kind in KINDS:
+            if kind == "trigger":
+                self._store_triggers()
+            found = [(key, raw) for key, raw in self.tree.documents.items() if key[0] == kind]
+            items += [item for key, raw in found if (item := self._one(key, raw)) is not None]
         last = [item for item in gone if item.kind in _USED_KINDS and item.action == "delete"]
         items += [self._gone(item) for item in reversed(last)]
-        self._refuse()
-        return in_order(items)
+        if self.tree.faults:
+            raise Invalid("The definitions are not valid; nothing was changed.", faults=self.tree.faults)
+        return Planned(in_order(items), self._refusal())
 
-    def _silence_triggers(self) -> None:
-        """What a changed trigger waited for before must not look like a loop with what another waits for from now on."""
-        for key in self.tree.documents:
+    def _store_triggers(self) -> None:
+        """What closes a loop is told once all triggers are what the folder says, whatever they were before."""
+        for key, document in self.tree.canonical.items():
             stood = self.standing.get(key)
-            if key[0] == "trigger" and stood is not None and self.tree.canonical.get(key) != stood.document:
-                triggers.listen(self.connection, key[1], None)
+            if key[0] == "trigger" and (stood is None or document != stood.document):
+                self._store("trigger", document)
 
     def _one(self, key: Key, raw: Document) -> Item | None:
         stood = self.standing.get(key)
@@ -118,18 +140,16 @@ class _Application:
         return valid, paused
 
     def _names_changed(self, key: Key, document: Document) -> bool:
-        return bool(({used(key, document)} | awaited(document)) & (self.changed | self.tree.broken))
+        return bool({used(key, document), *awaited(document)} & (self.changed | self.tree.broken))
 
     def _note(self, key: Key, raw: Document, faults: Iterable[Fault]) -> None:
         """Note a document's faults, but those that come of a fault in what it names: that one is told already."""
         self.tree.broken.add(key)
-        silent: tuple[str, ...] = ()
-        if used(key, raw) in self.tree.broken:
-            silent += ("/pipeline", "/job", "/params")
-        if awaited(raw) & self.tree.broken:
-            silent += ("/when/jobs",)
-        found = [fault for fault in faults if not fault.pointer.startswith(silent)] if silent else faults
-        self.tree.note(path_of(*key), found)
+        uses = used(key, raw) in self.tree.broken
+        silent = {f"/when/jobs/{at}" for at, job in enumerate(awaited(raw)) if job in self.tree.broken}
+        silent |= {"/pipeline", "/pipeline_version", "/job"} if uses else set()
+        told = [each for each in faults if each.pointer not in silent and not (uses and each.pointer.startswith("/params"))]
+        self.tree.note(path_of(*key), told)
 
     def _stored(self, item: Item, valid: Document, stood: Standing | None) -> Item:
         if item.action in IDLE:
@@ -205,16 +225,14 @@ class _Application:
     def _audit(self, item: Item, file: str | None) -> None:
         audit.add(self.connection, self.way.by, item.action, item.kind, item.name, {"file": file} if file else None)
 
-    def _refuse(self) -> None:
-        if self.tree.faults:
-            raise Invalid("The definitions are not valid; nothing was changed.", faults=self.tree.faults)
+    def _refusal(self) -> OpenbellError | None:
         if not self.refused:
-            return
+            return None
         sentences = "; ".join(self.refused)
         if any("managed by" in sentence for sentence in self.refused):
             hint = "Change that file, in the service's own folder, and restart the service."
-            raise ManagedByFile(f"Nothing was changed: {sentences}.", hint=hint)
-        raise InUse(f"Nothing was changed: {sentences}.", hint="Delete, change or cancel those first, or keep the file.")
+            return ManagedByFile(f"Nothing was changed: {sentences}.", hint=hint)
+        return InUse(f"Nothing was changed: {sentences}.", hint="Delete, change or cancel those first, or keep the file.")
 
 
 def _said(raw: Document) -> bool:

@@ -125,11 +125,11 @@ def used(key: Key, document: Document) -> Key | None:
     return (kind, name) if kind and isinstance(name, str) else None
 
 
-def awaited(document: Document) -> set[Key]:
-    """The jobs that a trigger waits for."""
+def awaited(document: Document) -> list[Key]:
+    """The jobs that a trigger waits for, in their order."""
     when: Any = document.get("when")
     jobs = when.get("jobs") if isinstance(when, dict) else None
-    return {("job", job) for job in jobs if isinstance(job, str)} if isinstance(jobs, list) else set()
+    return [("job", str(job)) for job in jobs] if isinstance(jobs, list) else []
 
 
 def in_order(items: Iterable[Item]) -> list[Item]:

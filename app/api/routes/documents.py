@@ -29,13 +29,13 @@ def list_definitions(manager: Manager, page: Annotated[Page, Query()]) -> Any:
     return page.of_all(manager.definition_files(), "path")
 
 
-@documents.post("/plan", response_model=Applied, openapi_extra=_BODY, responses=problems(409))
+@documents.post("/plan", response_model=Applied, openapi_extra=_BODY)
 def plan_definitions(manager: Manager, who: Operator, asked: FolderIn) -> Any:
     """What applying a folder would do; nothing is changed."""
-    return {"items": manager.apply_definitions(asked.documents, by=who.id, prune=asked.prune, dry=True)}
+    return manager.plan_definitions(asked.documents, by=who.id, prune=asked.prune)
 
 
 @documents.post("/apply", response_model=Applied, openapi_extra=_BODY, responses=problems(409))
 def apply_definitions(manager: Manager, who: Admin, asked: FolderIn) -> Any:
     """Make the definitions what a folder says: all of it, or nothing and every fault of every file."""
-    return {"items": manager.apply_definitions(asked.documents, by=who.id, prune=asked.prune)}
+    return manager.apply_definitions(asked.documents, by=who.id, prune=asked.prune)

@@ -34,9 +34,10 @@ class FolderItem(Shown):
 
 
 class Applied(Shown):
-    """What became of each document, or would."""
+    """What became of each document, or would; and of a plan why applying it would be refused."""
 
     items: list[FolderItem]
+    refused: str | None
 
 
 class DefinitionFile(Shown):
