@@ -15,6 +15,8 @@ from app.api.routes.api_keys import api_keys
 from app.api.routes.calendars import calendars
 from app.api.routes.datasets import datasets
 from app.api.routes.documents import documents
+from app.api.routes.events import events
+from app.api.routes.firings import firings
 from app.api.routes.health import health
 from app.api.routes.jobs import jobs
 from app.api.routes.logs import logs
@@ -29,7 +31,10 @@ from app.api.waiting import Watch
 from app.manager import PipelineManager
 
 # What is asked most stands first: routes are tried in order.
-_UNDER_BASE = (jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers, pools, calendars, documents, api_keys)
+_UNDER_BASE = (
+    jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers,
+    firings, events, pools, calendars, documents, api_keys,
+)  # fmt: skip
 
 
 def build(

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import become_service, definitions, follow, jobs, runs, screen
+from app.cli import become_service, definitions, follow, jobs, runs, screen, timing
+from app.cli.calendar import calendar
 from app.cli.database import database
 from app.cli.definitions import NotCompared, WouldBeRefused
 from app.cli.doctor import doctor
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(keys, name="keys")
 app.add_typer(database, name="db")
+app.add_typer(calendar, name="calendar")
 
 Pairs = Annotated[
     list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A param; the value is JSON or text.")
@@ -122,7 +124,10 @@ def _value(text: str) -> Any:
         return text
 
 
-for command in (jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume, jobs.ops, doctor):
+for command in (
+    jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
+    timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, jobs.ops, doctor,
+):  # fmt: skip
     app.command()(command)
 for command in (definitions.export, definitions.diff, definitions.apply):
     app.command()(command)

@@ -1,5 +1,6 @@
 """`openbell jobs`, `status`, `pause`, `resume`, `ops`: what can be run, and how it does."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,17 @@ import typer
 from app.cli import screen
 from app.cli.options import Json
 from app.cli.service import connect, path
+
+
+class Pausable(StrEnum):
+    """What can be paused."""
+
+    job = "job"
+    schedule = "schedule"
+    trigger = "trigger"
+
+
+Which = Annotated[Pausable, typer.Option(help="What is meant.")]
 
 
 def jobs(as_json: Json = False) -> None:
@@ -35,14 +47,14 @@ def status(job: Annotated[str | None, typer.Argument(metavar="[JOB]")] = None, a
     screen.table(headers, map(_standing, found), spare=("last run", "success", "duration", "running", "queued", "next fire"))
 
 
-def pause(job: str, as_json: Json = False) -> None:
-    """Start no run of a job until it is resumed; those that run go on."""
-    _switch(job, "pause", as_json)
+def pause(name: str, kind: Which = Pausable.job, as_json: Json = False) -> None:
+    """Start no run of a job until it is resumed; those that run go on. Or let a schedule or trigger fire nothing."""
+    _switch(kind, name, "pause", as_json)
 
 
-def resume(job: str, as_json: Json = False) -> None:
-    """Let a paused job run again."""
-    _switch(job, "resume", as_json)
+def resume(name: str, kind: Which = Pausable.job, as_json: Json = False) -> None:
+    """Let a paused job run, or a paused schedule or trigger fire, again."""
+    _switch(kind, name, "resume", as_json)
 
 
 def ops(as_json: Json = False) -> None:
@@ -57,8 +69,8 @@ def ops(as_json: Json = False) -> None:
         screen.complain(f"broken: {module['module']}: {module['error']}")
 
 
-def _switch(job: str, verb: str, as_json: bool) -> None:
-    answer = connect().post(path("jobs", job, verb))
+def _switch(kind: Pausable, name: str, verb: str, as_json: bool) -> None:
+    answer = connect().post(path(f"{kind.value}s", name, verb))
     screen.document(answer) if as_json else screen.line(f"{answer['name']}\t{'paused' if answer['paused'] else 'not paused'}")
 
 

@@ -63,6 +63,10 @@ class Timetable:
                 return candidate.due_at
         return None
 
+    def next_fire(self, after: datetime, within: timedelta = timedelta(days=60)) -> datetime | None:
+        """The next moment at which it fires; None when none is known within that time."""
+        return next((found.due_at for found in self.between(after, after + within) if found.decision == "fire"), None)
+
     # By cron
 
     def _by_cron(self, after: datetime, until: datetime) -> Iterator[Candidate]:

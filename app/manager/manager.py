@@ -18,6 +18,7 @@ from app.manager.operation import Operation
 from app.manager.people import People
 from app.manager.queries import Queries
 from app.manager.retrying import retry
+from app.manager.timing import Timing
 from app.settings import Settings
 from app.store import audit, catalogue, claims, definitions, filed, idempotency, insights, pools, runs, saving, views, workers
 from app.store.acceptance import Cause, RunRequest, accept, as_date
@@ -30,7 +31,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data, Operation, People, Calendars, Folders):
+class PipelineManager(Data, Operation, Timing, People, Calendars, Folders):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

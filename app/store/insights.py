@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from app import clock
 from app.errors import Invalid
-from app.store import calendars
+from app.store import calendars, schedules
 from app.store.status import RunStatus
 from app.store.tables import runs, step_attempts, steps
 from app.store.views import seconds, shown
@@ -76,7 +76,7 @@ def job_status(connection: Connection, job: str, calendar: str | None, stretch: 
         "window": stretch.text,
         "queued": waiting.get("queued", 0),
         "running": waiting.get("running", 0),
-        "next_fire": None,
+        "next_fire": shown(schedules.next_fire(connection, job)),
     }
 
 

@@ -50,10 +50,21 @@ def next_at(connection: Connection) -> datetime | None:
     return connection.execute(select(func.min(rows.c.next_at)).where(rows.c.kind == "schedule")).scalar()
 
 
+def when(connection: Connection, name: str) -> datetime | None:
+    """When this one has to be looked at next."""
+    return connection.execute(select(rows.c.next_at).where(_is(name), rows.c.paused_at.is_(None))).scalar()
+
+
 def next_fire(connection: Connection, job: str) -> datetime | None:
-    """When a schedule of that job will be looked at next, of those that are not paused."""
-    query = select(func.min(rows.c.next_at)).where(rows.c.kind == "schedule", rows.c.uses == job, rows.c.paused_at.is_(None))
-    return connection.execute(query.where(rows.c.deleted_at.is_(None))).scalar()
+    """When a schedule of the job will fire next, as far as is known; those that are paused count for nothing."""
+    using = select(rows.c.name).where(rows.c.kind == "schedule", rows.c.uses == job, rows.c.next_at.is_not(None))
+    moments = []
+    for name in connection.execute(using.where(rows.c.paused_at.is_(None), rows.c.deleted_at.is_(None))).scalars():
+        try:
+            moments.append(table(connection, definitions.get(connection, "schedule", name).document).next_fire(clock.now()))
+        except NotFound:
+            continue
+    return min((at for at in moments if at is not None), default=None)
 
 
 def begin(connection: Connection, name: str, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -14,7 +15,7 @@ from app.api.paging import Page
 from app.api.route import Route
 from app.api.schemas.definitions import READ_ONLY
 from app.api.schemas.problem import Responses, problems
-from app.manager import Kind, definition_view
+from app.manager import Definition, Kind, PipelineManager, definition_view
 
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Default: the latest.")]
 
@@ -27,6 +28,7 @@ class Noun:
     shown: Any
     page: Any
     body: dict[str, Any]
+    view: Callable[[PipelineManager, Definition], dict[str, Any]] = lambda _, found: definition_view(found)
 
     @property
     def plural(self) -> str:
@@ -59,13 +61,13 @@ def _writing(made: APIRouter, noun: Noun) -> None:
     @noun.named("create_{}", "Register a {}")
     def create(manager: Manager, who: Operator, sent: Document) -> Any:
         saved = manager.register(noun.kind, _document(sent), by=who.id, create_only=True)
-        return _saved(noun, definition_view(saved.definition), created=saved.created)
+        return _saved(noun, noun.view(manager, saved.definition), created=saved.created)
 
     @made.put("/{name}", response_model=noun.shown, responses=new, openapi_extra=noun.body)
     @noun.named("put_{}", "Register a {}, or a new version of it")
     def put(manager: Manager, who: Operator, name: str, sent: Document) -> Any:
         saved = manager.register(noun.kind, _document(same_name(sent, name)), by=who.id)
-        return _saved(noun, definition_view(saved.definition), created=saved.created)
+        return _saved(noun, noun.view(manager, saved.definition), created=saved.created)
 
     @made.delete("/{name}", status_code=204, responses=problems(409))
     @noun.named("delete_{}", "Delete a {}; its history stays")
@@ -88,14 +90,14 @@ def _reading(made: APIRouter, noun: Noun) -> None:
     @made.get("/{name}", response_model=noun.shown, dependencies=[VIEWER])
     @noun.named("get_{}", "A {}, its latest version unless told")
     def read(manager: Manager, name: str, version: Version = None) -> Any:
-        return definition_view(manager.definition(noun.kind, name, version))
+        return noun.view(manager, manager.definition(noun.kind, name, version))
 
     @made.get("/{name}/versions", response_model=noun.page, dependencies=[VIEWER])
     @noun.named("list_{}_versions", "Every version of a {}, newest first")
     def versions(manager: Manager, name: str, page: Annotated[Page, Query()]) -> Any:
         before = page.after_number()
         found = [item for item in manager.versions(noun.kind, name) if before is None or item.version < before]
-        return page.shown(found, definition_view, lambda item: item.version)
+        return page.shown(found, partial(noun.view, manager), lambda item: item.version)
 
 
 def add_list(made: APIRouter, noun: Noun) -> None:
@@ -105,7 +107,7 @@ def add_list(made: APIRouter, noun: Noun) -> None:
     @noun.named("list_{}s", "The {}s by name")
     def listed(manager: Manager, page: Annotated[Page, Query()]) -> Any:
         found = manager.definitions(noun.kind, after=page.after_text() or "", limit=page.limit + 1)
-        return page.shown(found, definition_view, lambda item: item.name)
+        return page.shown(found, partial(noun.view, manager), lambda item: item.name)
 
 
 def add_pausing(made: APIRouter, noun: Noun) -> None:
@@ -114,9 +116,9 @@ def add_pausing(made: APIRouter, noun: Noun) -> None:
     @made.post("/{name}/pause", response_model=noun.shown)
     @noun.named("pause_{}", "Pause a {}")
     def pause(manager: Manager, who: Operator, name: str) -> Any:
-        return definition_view(manager.pause(noun.kind, name, paused=True, by=who.id))
+        return noun.view(manager, manager.pause(noun.kind, name, paused=True, by=who.id))
 
     @made.post("/{name}/resume", response_model=noun.shown)
     @noun.named("resume_{}", "Resume a {}")
     def resume(manager: Manager, who: Operator, name: str) -> Any:
-        return definition_view(manager.pause(noun.kind, name, paused=False, by=who.id))
+        return noun.view(manager, manager.pause(noun.kind, name, paused=False, by=who.id))

@@ -1,7 +1,8 @@
-"""Triggers: kept here; they fire from a later release on."""
+"""Triggers: fire a job because runs ended, an event arrived, a file or a vendor's data is there."""
 
 from app.api.asking import body_of
 from app.api.routes.definitions import Noun, add_list, add_pausing, router
+from app.api.routes.firings import add_firings
 from app.api.schemas.definitions import Trigger
 from app.api.schemas.shown import Items
 from app.definitions.trigger import TriggerDocument
@@ -15,3 +16,4 @@ _NOUN = Noun("trigger", Trigger, Items[Trigger], body_of(TriggerDocument, _EXAMP
 triggers = router(_NOUN)
 add_list(triggers, _NOUN)
 add_pausing(triggers, _NOUN)
+add_firings(triggers, "trigger")

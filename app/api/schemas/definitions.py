@@ -15,7 +15,9 @@ class PipelineShape(PipelineDocument):
     nodes: list[Node] = Field(min_length=1)
 
 
-READ_ONLY = frozenset({"version", "latest_version", "managed_by", "file", "created_at", "created_by", "fires", "fires_note"})
+READ_ONLY = frozenset(
+    {"version", "latest_version", "managed_by", "file", "created_at", "created_by", "means", "warnings", "next_at"}
+)
 """What an answer adds to a document. A document that is sent back with them means what it says without them."""
 
 
@@ -85,19 +87,12 @@ class Job(Versioned):
     paused: bool
 
 
-class Stored(Versioned):
-    """What schedules and triggers share in this release."""
+class Schedule(Versioned):
+    """A version of a schedule: what it means, what to beware of, and when it is looked at next."""
 
     job: str
     params: dict[str, Any] = {}
     paused: bool
-    fires: bool = False
-    fires_note: str = "Schedules and triggers are stored; they fire from a later release on."
-
-
-class Schedule(Stored):
-    """A version of a schedule."""
-
     cron: str | None = None
     at: str | None = None
     day: str | dict[str, Any] | None = None
@@ -106,11 +101,21 @@ class Schedule(Stored):
     trade_date: str = "same"
     catch_up: str = "latest"
     on_unknown: str = "hold"
+    overlap: str = "skip"
+    start_date: str | None = None
+    end_date: str | None = None
+    priority: int | None = None
+    means: str
+    warnings: list[str]
+    next_at: Instant | None
 
 
-class Trigger(Stored):
+class Trigger(Versioned):
     """A version of a trigger."""
 
+    job: str
+    params: dict[str, Any] = {}
+    paused: bool
     when: dict[str, Any]
     on_rerun: str = "if_changed"
 
