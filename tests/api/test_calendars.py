@@ -1,11 +1,17 @@
 """Calendars over HTTP: shown with their horizon and alarm, overridden, made by users."""
 
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
 from tests.api.conftest import SESSIONS, House
+from tests.service import OPENBELL
 
 TYPHOON = {"date": "2026-11-23", "session": False, "reason": "typhoon signal 8"}
 XDEMO: dict[str, Any] = {
@@ -151,3 +157,25 @@ def test_calendars_that_nobody_may_make(client: TestClient, name: str, document:
 
 def test_a_source_s_calendar_stays(client: TestClient) -> None:
     assert client.delete("/calendars/XSHG").status_code == 409
+
+
+def test_from_the_command_line(house: House, serve: Callable[[House], httpx2.Client], tmp_path: Path) -> None:
+    address = str(serve(house).base_url).removesuffix("/api/v1/")
+    (tmp_path / "service.json").write_text(json.dumps({"address": address, "pid": 1}))
+    environment = {"OPENBELL_DATA_DIR": str(tmp_path), "OPENBELL_ADMIN_KEY": house.keys["admin"], "PATH": "/usr/bin:/bin"}
+
+    def openbell(*arguments: str, code: int = 0) -> str:
+        done = subprocess.run([OPENBELL, "calendar", *arguments], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done.stderr if code else done.stdout
+
+    (tmp_path / "year.csv").write_text(LIST, encoding="utf-8-sig")
+    moved = openbell("import", "XSHG", str(tmp_path / "year.csv"), "--known-until", "2026-12-04", "--weekdays")
+    assert moved == "XSHG\tversion 2\tknown until 2026-12-04\n"
+    assert "version 3" in openbell("override", "XSHG", "2026-11-27", "--reason", "typhoon")
+    shown = openbell("show", "XSHG", "--from", "2026-11-24", "--to", "2026-11-30").split()
+    assert shown == ["2026-11-24", "2026-11-26", "2026-11-28", "2026-11-30"]
+    assert "2026-11-27\tclosed\t-" in openbell("overrides", "XSHG")
+    assert openbell("list").splitlines()[1].split("\t")[:3] == ["XSHG", "2026-11-16", "2026-12-04"]
+    (tmp_path / "year.csv").write_text("date,session,reason\n2026-11-99,true,x\n")
+    assert "/lines/2/date: must be a date" in openbell("import", "XSHG", str(tmp_path / "year.csv"), code=4)
