@@ -26,7 +26,7 @@ from app.engine.forkserver import ForkServer
 from app.errors import ConfigurationError, OpenbellError, Unavailable
 from app.manager import PipelineManager, planting
 from app.settings import Settings
-from app.store import calendar_sources, keys, migrate, occupancy, runs, sqlite
+from app.store import calendar_sources, identity, keys, migrate, occupancy, runs, sqlite
 from app.store.acceptance import RunRequest
 from app.store.ballast import Ballast
 from app.store.copies import private_folder
@@ -94,30 +94,38 @@ def create_app(service: Service) -> FastAPI:
 def open_database(settings: Settings) -> Database:
     """Open the database at this code's schema: SQLite is migrated, PostgreSQL by its administrator's command.
 
-    Raises ConfigurationError for one that is damaged, away, or of another schema.
+    Raises ConfigurationError for one that is damaged, away, of another schema, or not the lake's, before anything is written.
     """
     private_folder(settings.data_dir)
+    identity.refuse_lost(settings.url, settings.data_dir)
     database = Database(settings.url)
     try:
-        with database.read() as connection:
-            found = migrate.revision(connection)
-    except Unavailable as error:
+        _prepare(database, settings)
+    except BaseException as error:
         database.close()
-        raise ConfigurationError(error.detail, hint=error.hint) from error
-    migrate.refuse_newer(found)
-    if found == migrate.HEAD:
-        return database
-    if not database.is_sqlite:
+        if isinstance(error, Unavailable):
+            raise ConfigurationError(error.detail, hint=error.hint) from error
+        raise
+    return database
+
+
+def _prepare(database: Database, settings: Settings) -> None:
+    with database.read() as connection:
+        migrate.refuse_newer(found := migrate.revision(connection))
+        identity.refuse_foreign(connection, settings.data_dir)
+    if found != migrate.HEAD and not database.is_sqlite:
         raise ConfigurationError(
             f"The database has schema {found or 'none'}; this version of Openbell needs {migrate.HEAD}.",
             hint="Run: openbell db migrate",
         )
-    # A process of its own: Alembic is needed once and would stay in memory.
-    migrating = [sys.executable, "-P", "-m", "app.store.migrate", settings.url]
-    ended = subprocess.run(migrating, stderr=subprocess.PIPE, text=True, check=False)
-    if ended.returncode:
-        raise ConfigurationError(f"The database could not be migrated. {ended.stderr.strip()}", hint=sqlite.WHEN_DAMAGED)
-    return database
+    if found != migrate.HEAD:
+        # A process of its own: Alembic is needed once and would stay in memory.
+        migrating = [sys.executable, "-P", "-m", "app.store.migrate", settings.url]
+        ended = subprocess.run(migrating, stderr=subprocess.PIPE, text=True, check=False)
+        if ended.returncode:
+            said = ended.stderr.strip()
+            raise ConfigurationError(f"The database could not be migrated. {said}", hint=sqlite.WHEN_DAMAGED)
+    identity.settle(database, settings.data_dir)
 
 
 def set_admin_key(database: Database, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from app.cli import lake_files, screen
 from app.cli.options import Json
 from app.errors import ConfigurationError
 from app.settings import Settings
-from app.store import backups, migrate, occupancy, revival, verify
+from app.store import backups, identity, migrate, occupancy, revival, sqlite, verify
 from app.store.copies import FOLDER, private_folder
 from app.store.database import Database
 
@@ -25,7 +25,10 @@ def migrate_database(as_json: Json = False) -> None:
     """Bring the database to the newest schema. SQLite does so by itself at every start; its file is copied aside before."""
     loaded = settings.load()
     private_folder(loaded.data_dir)
+    identity.refuse_lost(loaded.url, loaded.data_dir)
     with _opened(loaded) as opened:
+        with opened.read() as connection:
+            identity.refuse_foreign(connection, loaded.data_dir)
         schema = migrate.upgrade(opened.engine)
     screen.document({"schema": schema}) if as_json else screen.line(f"schema {schema}")
 
@@ -82,17 +85,15 @@ def restore(
 
 def _restored(loaded: Settings, source: Path | None, after_pg_restore: bool) -> dict[str, Any]:
     folder = source or backups.newest(loaded.data_dir / FOLDER)
+    if (target := sqlite.file_of(loaded.url)) is not None:
+        return backups.restore(target, folder, loaded.data_dir)
     with _opened(loaded) as opened:
-        if opened.is_sqlite:
-            target = Path(opened.url.database or "")
-        elif after_pg_restore:
-            return {"from": str(folder), "kept": None, **backups.revive(opened)}
-        else:
-            raise ConfigurationError(
-                "PostgreSQL is restored by its own tool, while no service runs.",
-                hint=f"Run: {backups.load_command(opened, folder)}\nthen: openbell db restore --after-pg-restore",
-            )
-    return backups.restore(target, folder)
+        if after_pg_restore:
+            return {"from": str(folder), "kept": None, **backups.revive(opened, loaded.data_dir)}
+        raise ConfigurationError(
+            "PostgreSQL is restored by its own tool, while no service runs.",
+            hint=f"Run: {backups.load_command(opened, folder)}\nthen: openbell db restore --after-pg-restore",
+        )
 
 
 @database.command("verify")
@@ -129,6 +130,7 @@ def _checked(opened: Database, loaded: Settings, *, deep: bool) -> Iterator[veri
         broken = broken or bool(check.wrong and check.check in verify.FUNDAMENTAL)
         yield check
     if not broken:
+        yield verify.lake_identity(opened, loaded.data_dir)
         yield verify.lake_files(opened, folder)
         if deep:
             yield lake_files.deep(opened, folder)
@@ -137,7 +139,7 @@ def _checked(opened: Database, loaded: Settings, *, deep: bool) -> Iterator[veri
 @contextmanager
 def _opened(loaded: Settings, *, there: bool = False) -> Iterator[Database]:
     """The database; with `there`, only one that exists: SQLite would make an empty file of a mere look."""
-    if there and loaded.url.startswith("sqlite:///") and not (file := Path(loaded.url.removeprefix("sqlite:///"))).exists():
+    if there and (file := sqlite.file_of(loaded.url)) is not None and not file.exists():
         raise ConfigurationError(f"There is no database at {file}.", hint="Name its data dir in OPENBELL_DATA_DIR.")
     opened = Database(loaded.url)
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from app import clock
 from app.durable import sync
 from app.errors import ConfigurationError
-from app.store import copies, lake, migrate, revival, sqlite, verify
+from app.store import copies, identity, lake, migrate, revival, sqlite, verify
 from app.store.database import Database
 
 MANIFEST = "backup.json"
@@ -102,11 +102,11 @@ def _address(database: Database) -> str:
     return f"'{url.render_as_string()}'"
 
 
-def restore(target: Path, backup: Path) -> dict[str, Any]:
+def restore(target: Path, backup: Path, data_dir: Path) -> dict[str, Any]:
     """Put a backup in the place of a SQLite database, which is kept aside; answers where, and what was handed back.
 
-    The caller has the data dir alone. Raises ConfigurationError, and changes nothing, for a backup that is damaged or newer
-    than this code; an older one is migrated.
+    The caller has the data dir alone. Raises ConfigurationError, and changes nothing, for a backup that is damaged, newer than
+    this code or another lake's; an older one is migrated.
     """
     source = backup / COPY if backup.is_dir() else backup
     aside = target.with_name(f".{target.name}.restoring")
@@ -115,7 +115,7 @@ def restore(target: Path, backup: Path) -> dict[str, Any]:
         _take(source, backup, aside)
         database = Database(f"sqlite:///{aside}")
         try:
-            facts = revive(database)
+            facts = revive(database, data_dir)
         finally:
             database.close()
         _settle(aside)
@@ -126,9 +126,10 @@ def restore(target: Path, backup: Path) -> dict[str, Any]:
     return {"from": str(source), "kept": str(kept) if kept else None, **facts}
 
 
-def revive(database: Database) -> dict[str, Any]:
-    """Make a database of the past one that a service may open: migrated, and nothing in it seems to be executed."""
+def revive(database: Database, data_dir: Path) -> dict[str, Any]:
+    """Make a database of the past one that a service may open: migrated, the lake's, and nothing in it seems to be executed."""
     schema = migrate.upgrade(database.engine, copy=False)
+    identity.restored(database, data_dir)
     handed_back = database.write(revival.hand_back_all)
     with database.read() as connection:
         return {"schema": schema, "snapshot": lake.newest(connection), "handed_back": handed_back}
@@ -139,8 +140,8 @@ def _take(source: Path, backup: Path, aside: Path) -> None:
     if not source.is_file():
         raise ConfigurationError(f"There is no {source}.", hint="Name a backup's folder, or the copy of a database.")
     manifest = backup / MANIFEST
-    said = json.loads(manifest.read_text())["database"] if backup.is_dir() and manifest.exists() else None
-    if said and copies.digest(source) != said["sha256"]:
+    said = _said(manifest) if backup.is_dir() and manifest.exists() else None
+    if said and copies.digest(source) != said:
         raise ConfigurationError(f"{source} is not as it was written: it is damaged.", hint="Take another backup.")
     try:
         opened = copies.read_only(source)
@@ -155,6 +156,16 @@ def _take(source: Path, backup: Path, aside: Path) -> None:
         raise ConfigurationError(f"{source} is damaged: {wrong}.", hint="Take another backup.")
     migrate.refuse_newer(known)
     copies.copy(source, aside)
+
+
+def _said(manifest: Path) -> str | None:
+    """The copy's checksum; None where it was pg_dump's to make."""
+    try:
+        known = json.loads(manifest.read_bytes())["database"]
+        return str(known["sha256"]) if known else None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        hint = f"Take another backup, or name the copy itself: {manifest.with_name(COPY)}."
+        raise ConfigurationError(f"{manifest} is damaged: {error!r}.", hint=hint) from None
 
 
 def _exchange(target: Path, aside: Path) -> Path | None:

@@ -65,9 +65,13 @@ def read_only(path: Path) -> Any:
 
 
 def private_folder(path: Path) -> Path:
-    """The folder, made for its owner's eyes only if it was not there."""
-    if not path.exists():
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """The folder, made for its owner's eyes only if it was not there. Raises ConfigurationError when that is not possible."""
+    try:
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        what = "is no folder" if isinstance(error, FileExistsError) else f"cannot be made: {error.strerror}"
+        raise ConfigurationError(f"The folder {path} {what}.", hint="Name a folder that this user may write to.") from None
     return path
 
 

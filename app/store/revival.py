@@ -34,12 +34,17 @@ def forget_later_views(data_dir: Path, snapshot: int) -> None:
 
     `current` is made anew at the next start.
     """
-    current = data_dir / "current"
-    if current.is_symlink() and _number(current.readlink()) > snapshot:
-        current.unlink()
+    if shown(data_dir) > snapshot:
+        (data_dir / "current").unlink()
     for view in (data_dir / "views").glob("[0-9]*"):
         if _number(view) > snapshot:
             shutil.rmtree(view, ignore_errors=True)
+
+
+def shown(data_dir: Path) -> int:
+    """The snapshot that readers are shown; 0 for none."""
+    current = data_dir / "current"
+    return _number(current.readlink()) if current.is_symlink() else 0
 
 
 def _number(view: Path) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from app.store import driver
 
@@ -47,6 +47,12 @@ def module() -> ModuleType:
         import sqlite3
 
         return sqlite3
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite database's URL; None for another database's."""
+    parsed = make_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def is_full(error: BaseException | None) -> bool:

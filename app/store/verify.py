@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import CheckConstraint, ColumnElement, Connection, Select, and_, func, or_, select, text
 
 from app.errors import Damaged
-from app.store import lake, migrate
+from app.store import identity, lake, migrate, revival
 from app.store.database import Database
 from app.store.status import RunStatus
 from app.store.tables import (
@@ -90,6 +90,15 @@ def lake_files(opened: Database, folder: Path) -> Checked:
     named = named_files(opened)
     wrong = [sentence for row in named if (sentence := _missing(folder / row.path, row.path, row.bytes))]
     return told("lake", f"{len(named)} files of {folder}", wrong, put_back(folder))
+
+
+def lake_identity(opened: Database, data_dir: Path) -> Checked:
+    """Whether the lake is this database's, and readers are shown nothing that it does not know."""
+    with opened.read() as connection:
+        foreign = identity.fault(connection, data_dir)
+        shown, newest = revival.shown(data_dir), lake.newest(connection)
+    later = f"readers are shown snapshot {shown}; the newest that the database knows is {newest}" if shown > newest else None
+    return told("identity", f"database and {data_dir / 'lake'}", [wrong for wrong in (foreign, later) if wrong], RESTORE)
 
 
 def named_files(opened: Database) -> list[NamedFile]:

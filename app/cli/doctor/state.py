@@ -18,10 +18,10 @@ def database(settings: Settings) -> Iterator[Finding]:
     except ConfigurationError as error:
         yield failed("database", error.detail, error.hint or "")
         return
-    if _is_new(settings):
+    if is_new(settings):
         yield ok("database", "SQLite, made at the first start")
         return
-    with _opened(settings) as opened:
+    with reach(settings) as opened:
         try:
             with opened.read() as connection:
                 found = migrate.revision(connection)
@@ -43,11 +43,11 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 def calendars(settings: Settings) -> Iterator[Finding]:
     """How far the exchanges' calendars reach: past that nothing is known, and schedules are held."""
-    if _is_new(settings):
+    if is_new(settings):
         yield ok("calendars", "planted at the first start")
         return
     try:
-        with _opened(settings) as opened, opened.read() as connection:
+        with reach(settings) as opened, opened.read() as connection:
             known = stored.all_known(connection) if migrate.revision(connection) == migrate.HEAD else []
     except OpenbellError as error:
         yield failed("calendars", error.detail, error.hint or "")
@@ -68,14 +68,15 @@ def calendars(settings: Settings) -> Iterator[Finding]:
         yield warning("calendars", "none planted yet", "Start the service once.")
 
 
-def _is_new(settings: Settings) -> bool:
+def is_new(settings: Settings) -> bool:
     """Whether there is no database yet; SQLite would make an empty file of a mere look."""
     file = sqlite.file_of(settings.url)
     return file is not None and not (file.exists() and file.stat().st_size)
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Database]:
+def reach(settings: Settings) -> Iterator[Database]:
+    """The database, for as long as one looks at it."""
     opened = Database(settings.url)
     try:
         yield opened

@@ -12,6 +12,7 @@ lake = Table(
     Column("id", Integer, primary_key=True),
     Column("snapshot", Integer, nullable=False),
     text("source", nullable=True),
+    text("identity", nullable=True),  # the same as in the lake's own file
     CheckConstraint("id = 1", name="single"),
 )
 
