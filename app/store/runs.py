@@ -80,7 +80,7 @@ _AS_ACCEPTED = (
     "job", "job_version", "pipeline", "pipeline_version", "params", "tags", "priority", "trade_date", "cause_type", "cause_name",
     "depth", "retry_of", "note", "retry", "timeout_seconds", "memory_limit_bytes", "pools", "code_versions",
 )  # fmt: skip
-_UNKNOWN_YET = ("reason", "error", "worker", "read_snapshot", "started_at", "finished_at", "cancel_requested_at")
+_UNKNOWN_YET = ("reason", "error", "worker", "interruption", "read_snapshot", "started_at", "finished_at", "cancel_requested_at")
 
 
 def as_accepted(new: NewRun) -> dict[str, Any]:

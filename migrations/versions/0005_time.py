@@ -25,6 +25,7 @@ def upgrade() -> None:
     waits = sa.text("next_at IS NOT NULL")
     op.create_index("ix_definitions_next", "definitions", ["kind", "next_at"], sqlite_where=waits, postgresql_where=waits)
     op.add_column("runs", sa.Column("depth", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("runs", sa.Column("interruption", sa.Text(), nullable=True))
     op.add_column("pools", sa.Column("managed_by", sa.Text(), server_default="api", nullable=False))
     op.add_column("lake", sa.Column("identity", sa.Text(), nullable=True))
     op.add_column("pools", sa.Column("file", sa.Text(), nullable=True))
@@ -122,6 +123,7 @@ def downgrade() -> None:
     for column in ("made_by", "disagreements", "extended_until", "stamp", "hours"):
         op.drop_column("calendars", column)
     op.drop_column("calendars", "timezone")
+    op.drop_column("runs", "interruption")
     op.drop_column("runs", "depth")
     op.drop_column("lake", "identity")
     op.drop_column("pools", "file")

@@ -51,6 +51,7 @@ runs = Table(
     Column("crash_count", Integer, nullable=False),
     Column("depth", Integer, nullable=False, server_default="0"),  # how many runs before it fired one another
     text("worker", nullable=True),
+    text("interruption", nullable=True),  # why the last attempt ended and the run did not, as a sentence
     # What the run was accepted with; later versions of its job do not change it.
     Column("retry", Json),
     Column("timeout_seconds", Float),
