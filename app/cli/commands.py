@@ -129,5 +129,5 @@ for command in (
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
-for command in (definitions.export, definitions.diff, definitions.apply):
-    app.command()(command)
+for verb in (definitions.export, definitions.diff, definitions.apply):
+    app.command()(verb)

@@ -8,7 +8,7 @@ import typer
 
 from app import settings
 from app.cli import screen
-from app.cli.doctor import children, machine, source, state
+from app.cli.doctor import children, definitions, machine, source, state
 from app.cli.doctor.finding import Finding, failed
 from app.errors import ConfigurationError
 from app.settings import Settings
@@ -21,13 +21,14 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     machine.port,
     state.database,
     state.calendars,
+    definitions.own_folder,
     source.readable,
     children.modules,
 )
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Look for what is wrong: machine, data dir, database, op modules, calendar, source. Exit code 1 if something is."""
+    """Look for what is wrong: machine, data dir, database, op modules, calendar, definitions, source. Exit code 1 if something is."""
     findings = list(examine())
     if as_json:
         screen.document([vars(finding) for finding in findings])
