@@ -43,8 +43,11 @@ def plant(
         connection.execute(delete(sessions).where(sessions.c.calendar == calendar))
     else:
         connection.execute(insert(calendars).values(id=calendar, version=0, **values))
-    rows = [{"calendar": calendar, "session_date": day, "phases": (phases or {}).get(day)} for day in days]
-    connection.execute(insert(sessions), rows)
+    own = phases or {}
+    usual = [{"calendar": calendar, "session_date": day} for day in days if day not in own]
+    special = [{"calendar": calendar, "session_date": day, "phases": own[day]} for day in days if day in own]
+    for rows in filter(None, (usual, special)):
+        connection.execute(insert(sessions), rows)
     stored.changed(connection, calendar)
     return True
 

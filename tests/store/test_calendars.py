@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,10 @@ from app import clock
 from app.definitions.calendar import BeyondHorizon, Calendar
 from app.definitions.overrides import Override, Overrides
 from app.errors import Conflict, NotFound
-from app.store import calendar_sources, calendars, overrides, tables
+from app.store import calendar_sources, calendars, overrides, schedules, tables
 from app.store.changes import TIMES
 from app.store.database import Connection, Database
-from tests.store.timed import HOURS
+from tests.store.timed import HOURS, Clock, at, define, look, prepare
 
 DAYS = [date(2026, 12, day) for day in (21, 22, 23, 24, 28, 29, 30, 31)]
 HORIZON = date(2026, 12, 31)
@@ -203,3 +203,23 @@ def test_ranges(planted: Database) -> None:
         assert calendars.first_after(connection, "XSHG", HORIZON) is None
         assert [calendars.is_session(connection, "XSHG", day) for day in (DAYS[0], date(2026, 12, 25))] == [True, False]
         assert calendars.between(connection, "XNONE") == []
+
+
+def test_a_half_day_brings_the_close_and_what_counts_from_it_nearer(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch).set("2026-09-28 10:00")
+    database.write(prepare)
+    define(database, "schedule", {"name": "s", "job": "j", "at": "close+30m", "calendar": "XSHG"})
+
+    def due() -> datetime | None:
+        look(database)
+        with database.read() as connection:
+            return schedules.when(connection, "s")
+
+    assert due() == at("2026-09-28 15:30")
+    put(database, Override(date(2026, 9, 28), True, "half day", [[["continuous", "09:30", "11:30"]]]))
+    assert due() == at("2026-09-28 12:00")
+    put(database, Override(date(2026, 9, 27), True, "make-up day"), Override(date(2026, 9, 28), False, "typhoon"))
+    assert due() == at("2026-09-28 15:30"), "a holiday's moment is decided too, as skipped"
+    put(database, Override(date(2026, 10, 2), True, "ad-hoc session"))
+    Clock(monkeypatch).set("2026-10-02 15:30")
+    assert [firing.outcome for firing in look(database)][-1] == "fired"
