@@ -63,8 +63,8 @@ def test_a_folder_makes_what_it_says_and_the_second_time_nothing(either: House) 
     assert len([row for row in seen[0] if row["action"] == "create"]) - len(either.keys) == len(FOLDER)
 
 
-def test_a_job_gets_its_limit_and_a_changed_document_a_version(either: House) -> None:
-    client = either.client()
+def test_a_job_gets_its_limit_and_a_changed_document_a_version(house: House) -> None:
+    client = house.client()
     send(client, FOLDER)
     changed = {**FOLDER, "jobs/k.json": {**FOLDER["jobs/k.json"], "max_concurrent_runs": 1}, "pools/vendor.json": {"size": 5}}
     expected = {**dict.fromkeys(FOLDER, "unchanged"), "jobs/k.json": "change", "pools/vendor.json": "change"}
@@ -113,17 +113,17 @@ def test_every_fault_of_every_file_at_once_and_nothing_is_changed(either: House)
     assert listed(client) == {}
 
 
-def test_what_is_broken_leaves_what_stood_as_it_was(either: House) -> None:
-    client = either.client()
+def test_what_is_broken_leaves_what_stood_as_it_was(house: House) -> None:
+    client = house.client()
     send(client, FOLDER)
-    before = listed(client), either.manager.audit_page()
+    before = listed(client), house.manager.audit_page()
     spoilt = {**FOLDER, "pools/vendor.json": {"size": 9}, "triggers/t.json": {"job": "k", "when": {"jobs": ["k"]}}}
     assert list(faults(client.post("/definitions/apply", json={"documents": spoilt}))) == ["triggers/t.json: /when/jobs/0"]
-    assert (listed(client), either.manager.audit_page()) == before
+    assert (listed(client), house.manager.audit_page()) == before
 
 
-def test_a_job_is_checked_again_when_its_pipeline_changes(either: House) -> None:
-    client = either.client()
+def test_a_job_is_checked_again_when_its_pipeline_changes(house: House) -> None:
+    client = house.client()
     send(client, {**FOLDER, "jobs/j.json": {**JOB, "params": {"days": 3}}})
     changed = {
         **FOLDER,
@@ -133,8 +133,8 @@ def test_a_job_is_checked_again_when_its_pipeline_changes(either: House) -> None
     assert list(faults(client.post("/definitions/apply", json={"documents": changed}))) == ["jobs/j.json: /params/days"]
 
 
-def test_triggers_of_one_folder_may_not_close_a_loop_and_may_turn_one_round(either: House) -> None:
-    client = either.client()
+def test_triggers_of_one_folder_may_not_close_a_loop_and_may_turn_one_round(house: House) -> None:
+    client = house.client()
     base = without(FOLDER, "triggers/t.json")
     there, back = {"job": "k", "when": {"jobs": ["j"]}}, {"job": "j", "when": {"jobs": ["k"]}}
     found = faults(
@@ -162,12 +162,12 @@ def test_prune_deletes_what_came_from_a_folder_and_nothing_else(either: House) -
     assert send(client, FOLDER)["jobs/k.json"] == "create", "and it can come back"
 
 
-def test_prune_refuses_what_is_in_use_and_names_the_users(either: House) -> None:
-    client = either.client()
+def test_prune_refuses_what_is_in_use_and_names_the_users(house: House) -> None:
+    client = house.client()
     send(client, FOLDER)
     client.post("/jobs", json={"name": "by_hand", "pipeline": "q"})
     client.post("/pipelines", json={"name": "r", "nodes": NODES})
-    run = either.manager.run_job("k")["id"]
+    run = house.manager.run_job("k")["id"]
     less = without(FOLDER, "triggers/t.json", "jobs/k.json", "pipelines/q.json", "pools/vendor.json")
     answer = client.post("/definitions/apply", json={"documents": less, "prune": True})
     assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
@@ -177,9 +177,9 @@ def test_prune_refuses_what_is_in_use_and_names_the_users(either: House) -> None
     assert set(listed(client)) == {*FOLDER, "jobs/by_hand.json", "pipelines/r.json"}, "nothing was deleted"
 
 
-def test_a_folder_takes_over_what_was_made_over_the_api_and_gives_it_back(either: House) -> None:
-    client = either.client()
-    either.plant()
+def test_a_folder_takes_over_what_was_made_over_the_api_and_gives_it_back(house: House) -> None:
+    client = house.client()
+    house.plant()
     own = {"pipelines/p.json": PIPELINE, "jobs/j.json": JOB}
     assert send(client, own) == dict.fromkeys(own, "adopt")
     assert client.get("/jobs/j").json()["version"] == 1
@@ -189,8 +189,8 @@ def test_a_folder_takes_over_what_was_made_over_the_api_and_gives_it_back(either
     assert send(client, own)["jobs/j.json"] == "change"
 
 
-def test_a_pause_at_night_outlives_a_folder_until_its_file_says_something_else(either: House) -> None:
-    client = either.client()
+def test_a_pause_at_night_outlives_a_folder_until_its_file_says_something_else(house: House) -> None:
+    client = house.client()
     send(client, FOLDER)
 
     def paused(noun: str) -> bool:
@@ -224,14 +224,14 @@ def shipped(house: House, **changes: Any) -> None:
     planting.plant_documents(house.database, found, documents)
 
 
-def test_what_a_release_brings_along_is_left_to_the_next_release(either: House) -> None:
-    client = either.client()
-    shipped(either)
+def test_what_a_release_brings_along_is_left_to_the_next_release(house: House) -> None:
+    client = house.client()
+    shipped(house)
     files = {item["path"]: item for item in client.get("/definitions").json()["items"]}
     assert {item["brought_along"] for item in files.values()} == {True}
     assert send(client, {"jobs/j.json": JOB}, prune=True) == {"jobs/j.json": "unchanged"}
     assert client.get("/jobs/j").json()["managed_by"] == "catalog"
-    shipped(either, description="newer")
+    shipped(house, description="newer")
     assert client.get("/jobs/j").json()["description"] == "newer"
 
 

@@ -38,6 +38,16 @@ def test_a_service_that_is_gone_is_told_from_one_that_never_was(tmp_path: Path) 
     assert f"No service answers at {address}" in done.stderr
 
 
+def test_a_difference_that_cannot_be_told_is_none_that_was_found(tmp_path: Path) -> None:
+    """`diff` says 1 for a difference: whatever else is wrong must be another number."""
+    assert openbell(tmp_path, "diff", str(tmp_path / "nowhere")).returncode == commands.USAGE
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs/j.json").write_text("{}")
+    done = openbell(tmp_path, "diff", str(tmp_path))
+    assert (done.returncode, "no service is running" in done.stderr.lower()) == (commands.USAGE, True), done.stderr
+    assert openbell(tmp_path, "apply", str(tmp_path)).returncode == commands.NO_SERVICE
+
+
 @pytest.mark.parametrize("arguments", [("run",), ("run", "x", "-p", "nameless"), ("runs", "--limit", "0"), ("no-such-command",)])
 def test_wrong_usage_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert openbell(tmp_path, *arguments).returncode == 2

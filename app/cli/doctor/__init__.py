@@ -28,7 +28,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Look for what is wrong: machine, data dir, database, op modules, calendar, definitions, source. Exit code 1 if something is."""
+    """Look for what is wrong, from the machine to definitions and source. Exit code 1 if something is."""
     findings = list(examine())
     if as_json:
         screen.document([vars(finding) for finding in findings])
