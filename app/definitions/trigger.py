@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from app.definitions import placeholders
-from app.definitions.faults import Faults, Path
-from app.definitions.moment import MomentText
+from app.definitions.faults import Faults, Path, shown
+from app.definitions.moment import MomentText, parse_moment
 from app.definitions.names import is_name
 from app.definitions.plain import must_be_plain
 from app.definitions.schedule import PipelineOfJob, check_job
@@ -115,7 +115,23 @@ def _check_when(document: Mapping[str, Any], bad: frozenset[str], jobs: Collecti
     when, _ = read(_FORMS[chosen[0]], raw, faults, ("when",))
     if isinstance(when, WhenJobs):
         _check_jobs(when, document, jobs, faults)
+    if isinstance(when, WhenFile) and not when.file.glob.startswith("/"):
+        faults.add(("when", "file", "glob"), f"must begin with /, as /data/in/*.parquet does, not {shown(when.file.glob)}")
+    if isinstance(when, WhenVendorReady):
+        _check_window(when.vendor_ready, faults)
     return when
+
+
+def _check_window(window: Readiness, faults: Faults) -> None:
+    """Note a window that ends before it starts: of one anchor, or of two clock times; others only a calendar can compare."""
+    opens, closes = parse_moment(window.from_), parse_moment(window.until)
+    if opens is None or closes is None or opens.anchor != closes.anchor:
+        return
+    ends_first = closes.at <= opens.at if opens.at and closes.at else closes.offset <= opens.offset
+    if ends_first:
+        faults.add(
+            ("when", "vendor_ready", "until"), f"lies before from ({window.from_}); for example from close+30m until 22:00"
+        )
 
 
 def _check_jobs(when: WhenJobs, document: Mapping[str, Any], jobs: Collection[str] | None, faults: Faults) -> None:

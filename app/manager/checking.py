@@ -8,6 +8,7 @@ from app.definitions import prospects
 from app.definitions.calendar import SHIPPED, Calendar
 from app.definitions.catalogue import Catalogue
 from app.definitions.job import parse_job
+from app.definitions.moment import parse_moment
 from app.definitions.pipeline import parse_pipeline
 from app.definitions.schedule import parse_schedule
 from app.definitions.trigger import parse_trigger
@@ -46,7 +47,24 @@ def _fired(connection: Connection, kind: str, document: object, known: Collectio
         return schedule
     trigger = parse_trigger(document, jobs, pipeline_of=pipeline_of).document
     _refuse_loop(connection, trigger)
+    _refuse_timeless(connection, trigger)
     return trigger
+
+
+def _refuse_timeless(connection: Connection, document: dict[str, Any]) -> None:
+    """A trigger that counts from sessions needs those of its job."""
+    when = document["when"]
+    texts = {"/when/deadline": when.get("deadline")}
+    for name in ("from", "until"):
+        texts[f"/when/vendor_ready/{name}"] = when.get("vendor_ready", {}).get(name)
+    job = definitions.get(connection, "job", document["job"]).document
+    if "calendar" in job:
+        return
+    for pointer, text in texts.items():
+        moment = parse_moment(text) if text else None
+        if moment is not None and (moment.anchor or "vendor_ready" in pointer):
+            sentence = f"{text!r} is counted from sessions, and the job {document['job']!r} has no calendar"
+            raise Invalid("The trigger is not valid.", faults=[Fault(pointer, sentence)], hint='Give the job "calendar": "XSHG".')
 
 
 def _refuse_impossible(connection: Connection, document: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The ledger: one row for every moment at which a schedule or a trigger could have fired, and what came of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -31,6 +31,11 @@ class Firing:
     trade_date: date | None = None
     run_id: str | None = None
     times: int = 1
+
+
+def changed(firing: Firing, outcome: Outcome, reason: str, detail: str) -> Firing:
+    """The firing with that outcome, and why."""
+    return replace(firing, outcome=outcome, reason=reason, detail=detail)
 
 
 def note(connection: Connection, found: Iterable[Firing]) -> None:

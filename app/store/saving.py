@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app import clock
-from app.store import definitions, pools, schedules, triggers
+from app.store import definitions, lookouts, pools, schedules, triggers
 from app.store.definitions import Definition, Kind, ManagedBy, Saved
 
 
@@ -34,6 +34,10 @@ def save(
         schedules.begin(connection, name, now)
     if saved.changed and kind == "trigger":
         triggers.listen(connection, name, document["when"])
+        if "file" in document["when"] or "vendor_ready" in document["when"]:
+            lookouts.begin(connection, name, now)
+        else:
+            lookouts.look_at(connection, name, None)
     return saved
 
 
@@ -51,3 +55,4 @@ def delete(connection: Connection, kind: Kind, name: str) -> None:
         schedules.end(connection, name)
     if kind == "trigger":
         triggers.listen(connection, name, None)
+        lookouts.look_at(connection, name, None)

@@ -10,11 +10,15 @@ from app.stocks.sources.answers import Answer, Unavailable
 
 @dataclass(frozen=True)
 class Health:
-    """A source that can be asked: where its data begin, and the newest session whose data are complete (the readiness mark)."""
+    """A source that can be asked: where its data begin, and the newest session whose data are complete (the readiness mark).
+
+    `announced`: the source itself says so; else it is the newest day of which it has anything, and may still be growing.
+    """
 
     first_date: date
     ready_through: date
     detail: str = ""
+    announced: bool = True
 
 
 @dataclass(frozen=True)

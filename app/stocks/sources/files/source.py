@@ -54,7 +54,7 @@ class Files:
         def ask(delivery: _Delivery) -> Health:
             ends = pc.min_max(delivery.bars.column("trade_date"))
             detail = f"{delivery.bars.num_rows} rows in {delivery.files} file{'s' * (delivery.files > 1)} at {self._path}"
-            return Health(ends["min"].as_py(), ends["max"].as_py(), detail)
+            return Health(ends["min"].as_py(), ends["max"].as_py(), detail, announced=False)
 
         return self._asked(ask)
 

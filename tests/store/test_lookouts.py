@@ -1,0 +1,211 @@
+"""What triggers wait for outside: a file once, whole; a vendor's day once, within its window."""
+
+import os
+import threading
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.engine.files_ahead import FilesAhead
+from app.engine.lookout import Lookout
+from app.engine.vendor_ahead import VendorAhead
+from app.errors import Unavailable
+from app.store import definitions, lookouts, runs, saving
+from app.store.database import Database
+from tests.store.timed import Clock, at, define, ledger, prepare
+
+READY = {
+    "name": "t",
+    "job": "j",
+    "when": {"vendor_ready": {"dataset": "daily_bars", "from": "close+30m", "until": "22:00"}},
+}
+
+
+class Source:
+    """Answers the question whether a day is ready, and remembers who was asked for."""
+
+    def __init__(self) -> None:
+        self.answer: Any = {"ready": False, "rows": None, "rows_before": None, "detail": "nothing yet"}
+        self.asked: list[str] = []
+
+    def ask(self, name: str, params: dict[str, Any], timeout: float = 5) -> Any:
+        assert name == "source_readiness"
+        self.asked.append(params["trade_date"])
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def time(database: Database, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(monkeypatch)
+    database.write(prepare)
+    return clock
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def lookout(database: Database, source: Source) -> Lookout:
+    return Lookout(database, source)  # type: ignore[arg-type]  # it only asks
+
+
+def dates(database: Database) -> list[date | None]:
+    with database.read() as connection:
+        return [row["trade_date"] for row in reversed(runs.page(connection, runs.Filter(), None, 100))]
+
+
+def outcomes(database: Database) -> list[tuple[str, str | None, str | None]]:
+    return [row[1:] for row in ledger(database, "trigger", "t")]
+
+
+def next_at(database: Database) -> Any:
+    with database.read() as connection:
+        return lookouts.next_at(connection)
+
+
+def test_a_vendor_is_asked_within_its_window_and_fires_once(
+    database: Database, time: Clock, lookout: Lookout, source: Source
+) -> None:
+    define(database, "trigger", READY)
+    lookout.look()
+    assert source.asked == []
+    assert next_at(database) == at("2026-09-28 15:30")
+    time.set("2026-09-28 15:30")
+    lookout.look()
+    assert outcomes(database) == [("held", "not_ready", "09-28")]
+    assert next_at(database) == at("2026-09-28 15:31")
+    source.answer = {**source.answer, "ready": True}
+    time.set("2026-09-28 16:10")
+    lookout.look()
+    assert dates(database) == [date(2026, 9, 28)]
+    assert outcomes(database) == [("fired", None, "09-28")]
+    assert next_at(database) == at("2026-09-29 15:30")
+    time.set("2026-09-28 17:00")
+    lookout.look()
+    assert len(source.asked) == 2, "nobody asks for what is there"
+
+
+def test_a_vendor_that_is_not_ready_in_time_is_missed_and_the_next_day_comes(
+    database: Database, time: Clock, lookout: Lookout, source: Source
+) -> None:
+    define(database, "trigger", READY)
+    source.answer = Unavailable("the vendor is away")
+    for moment in ("2026-09-28 15:30", "2026-09-28 21:59", "2026-09-28 22:00"):
+        time.set(moment)
+        lookout.look()
+    assert outcomes(database) == [("missed", "not_ready", "09-28")]
+    assert next_at(database) == at("2026-09-29 15:30")
+
+
+def test_after_days_of_downtime_each_day_is_accounted_for(
+    database: Database, time: Clock, lookout: Lookout, source: Source
+) -> None:
+    define(database, "trigger", READY)
+    time.set("2026-10-08 18:00")
+    source.answer = {**source.answer, "ready": True}
+    lookout.look()
+    assert outcomes(database) == [
+        *(("missed", "not_ready", day) for day in ("09-28", "09-29", "09-30")),
+        ("fired", None, "10-08"),
+    ]
+
+
+def test_without_the_vendors_word_two_looks_must_see_as_much(
+    database: Database, time: Clock, lookout: Lookout, source: Source
+) -> None:
+    define(database, "trigger", READY)
+    moment = time.set("2026-09-28 15:30")
+    for rows, fires in ((0, False), (90, False), (97, False), (97, False), (98, False), (99, False), (99, True)):
+        source.answer = {"ready": None, "rows": rows, "rows_before": 100, "detail": f"{rows} rows"}
+        time.now = moment
+        lookout.look()
+        assert bool(dates(database)) == fires, rows
+        moment += timedelta(minutes=1)
+
+
+def test_while_it_is_paused_no_vendor_is_asked(database: Database, time: Clock, lookout: Lookout, source: Source) -> None:
+    define(database, "trigger", READY)
+    database.write(lambda connection: saving.pause(connection, "trigger", "t", paused=True))
+    time.set("2026-09-28 16:00")
+    lookout.look()
+    time.set("2026-09-28 22:00")
+    lookout.look()
+    assert source.asked == []
+    assert outcomes(database) == [("skipped", "paused", "09-28")]
+
+
+def test_two_processes_take_turns(database: Database, time: Clock, source: Source) -> None:
+    define(database, "trigger", READY)
+    now = time.set("2026-09-28 16:00")
+    later = now + timedelta(minutes=1)
+    taken = [database.write(lambda connection: lookouts.take_turn(connection, "t", now, later)) for _ in range(2)]
+    assert [one is not None for one in taken] == [True, False]
+    assert VendorAhead(database, source) is not None  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def inbox(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("app.engine.files_ahead._STEADY_SECONDS", 0.0)
+    database.write(prepare)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "old.csv").write_text("was here before")
+    define(
+        database,
+        "trigger",
+        {"name": "t", "job": "j", "when": {"file": {"glob": f"{folder}/*.csv"}}, "params": {"day": "${event.name}"}},
+    )
+    return folder
+
+
+def seen(database: Database, ahead: FilesAhead | None = None) -> list[str]:
+    """Look once, as a process that began just now unless told; the files that fired since ever, by name."""
+    with database.read() as connection:
+        trigger = definitions.get(connection, "trigger", "t")
+    (ahead or FilesAhead(database, threading.Event())).look(trigger)
+    with database.read() as connection:
+        return [row["params"]["day"] for row in reversed(runs.page(connection, runs.Filter(), None, 100))]
+
+
+def test_a_new_file_fires_once_for_each_content(database: Database, inbox: Path) -> None:
+    ahead = FilesAhead(database, threading.Event())
+    assert seen(database, ahead) == []
+    (inbox / "a.csv").write_text("one")
+    (inbox / "b.txt").write_text("no match")
+    assert seen(database, ahead) == ["a.csv"]
+    assert seen(database, ahead) == ["a.csv"]
+    os.utime(inbox / "a.csv")
+    assert seen(database) == ["a.csv"], "touched, after a restart: its content has fired"
+    (inbox / "a.csv").write_text("two")
+    assert seen(database, ahead) == ["a.csv", "a.csv"]
+
+
+def test_a_file_that_is_still_written_waits(database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    growing = inbox / "a.csv"
+    growing.write_text("half")
+
+    class Writing(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            with growing.open("a") as file:
+                file.write("more")
+            return False
+
+    assert seen(database, FilesAhead(database, Writing())) == []
+    assert seen(database) == ["a.csv"]
+
+
+def test_a_file_that_came_while_nobody_looked_is_seen_after_an_edit(database: Database, inbox: Path) -> None:
+    (inbox / "a.csv").write_text("one")
+    pattern = {"glob": f"{inbox}/*.csv"}
+    define(
+        database,
+        "trigger",
+        {"name": "t", "job": "j", "when": {"file": pattern}, "params": {"day": "${event.name}"}, "description": "x"},
+    )
+    assert seen(database) == ["a.csv"]
