@@ -10,7 +10,7 @@ from app import clock
 from app.definitions.messages import StepFailed
 from app.engine.children import Child
 from app.engine.plan import Plan
-from app.store import claims, steps
+from app.store import claims, interruptions, steps
 from app.store.database import Connection
 from app.store.status import Reason
 
@@ -43,7 +43,8 @@ class Stopped:
         """Fail the steps that were over their limit; interrupt what ran beside them."""
         if failed := [self._failed(plan, node) for node in self.nodes]:
             steps.record(connection, plan.fence, failed)
-        claims.interrupt(connection, plan.fence, Reason.interrupted)
+        beside = interruptions.error(Reason.interrupted, f"The run's process was ended while it ran: {self.sentence}")
+        claims.interrupt(connection, plan.fence, Reason.interrupted, beside)
 
     def _failed(self, plan: Plan, node: str) -> StepFailed:
         policy, failures = plan.retries.get(node), plan.failures[node] + 1

@@ -17,6 +17,8 @@ from app.store.fence import Fence
 from app.store.status import StepStatus
 
 _KEPT = 200
+_NAMED = 20
+"""Steps that a log line names."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Plan:
     step_timeouts: dict[str, float]
     retries: dict[str, RetryPolicy]
     failures: dict[str, int]
+    opening: str | None
+    """The first line of its log: which attempt it is, why the one before ended, what it takes over."""
 
 
 class Planner:
@@ -54,7 +58,7 @@ class Planner:
                 timeouts[node["id"]] = timeout
         failures = {name: step["failures"] for name, step in steps.items()}
         limits = (run["timeout_seconds"], run["memory_limit_bytes"])
-        return Plan(fence, _spec(fence, run, nodes), *limits, timeouts, retries, failures)
+        return Plan(fence, _spec(fence, run, nodes), *limits, timeouts, retries, failures, _opening(fence, run, nodes))
 
     def _document(self, connection: Connection, name: str, version: int) -> dict[str, Any]:
         document = self._documents.get((name, version))
@@ -63,6 +67,19 @@ class Planner:
                 self._documents.clear()
             document = self._documents[name, version] = definitions.get(connection, "pipeline", name, version).document
         return document
+
+
+def _opening(fence: Fence, run: Mapping[str, Any], nodes: list[NodeSpec]) -> str | None:
+    if fence.attempt > 1:
+        begun = f"Attempt {fence.attempt} of the run. Attempt {fence.attempt - 1} ended: {run['interruption'] or 'unknown why.'}"
+    elif run["retry_of"] is not None:
+        begun = f"A retry of run {run['retry_of']}."
+    else:
+        return None
+    finished = [node["id"] for node in nodes if node["status"] == "succeeded"]
+    names = ", ".join(finished[:_NAMED])
+    more = f" and {len(finished) - _NAMED} more" if len(finished) > _NAMED else ""
+    return f"{begun} Taken over as finished: {names}{more}." if finished else f"{begun} No step was finished."
 
 
 def _spec(fence: Fence, run: Mapping[str, Any], nodes: list[NodeSpec]) -> RunSpec:

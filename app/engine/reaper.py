@@ -62,8 +62,8 @@ class Reaper:
             gone = rescues.holders_gone(connection)
         silent = self._heartbeats.silent(registered, time.monotonic()) - {self._own()}
         for worker, how in [
-            *((worker, "it stopped and left a run behind") for worker in gone),
-            *((worker, "its lease was not renewed") for worker in sorted(silent)),
+            *((worker, "stopped and left the run behind") for worker in gone),
+            *((worker, "stopped renewing its lease") for worker in sorted(silent)),
         ]:
             rescued += self._rescue(worker, how)
         self._end_unknown()
@@ -86,7 +86,7 @@ class Reaper:
         for worker in sorted(registered & liveness.locked(self._data_dir) - {self._own()}):
             with liveness.dead(self._data_dir, worker) as is_dead:
                 if is_dead:
-                    rescued += self._rescue(worker, "its process ended")
+                    rescued += self._rescue(worker, "ended")
         return rescued
 
     def _end_unknown(self) -> None:

@@ -106,6 +106,8 @@ class Supervisor:
         if self._handing_back:
             self._finish(lambda connection: endings.hand_back(connection, self.fence))
             return
+        if self._plan.opening is not None:
+            self._log.say("info", self._plan.opening)
         try:
             self._child = child = self._children.take()
         except (ChildLost, Unavailable) as error:
@@ -130,7 +132,8 @@ class Supervisor:
         """No run process could be had: the run waits a little, at nobody's cost."""
         self._log.say("warning", f"No process for the run: {sentence}")
         due = clock.now() + timedelta(seconds=_AGAIN_SECONDS)
-        self._finish(lambda connection: endings.hand_back(connection, self.fence, due))
+        why = f"No process could be had for it: {sentence}"
+        self._finish(lambda connection: endings.hand_back(connection, self.fence, due, why))
 
     def _wait(self) -> float:
         return min(_LOOK_SECONDS, self._limits.seconds_left(time.monotonic()))
@@ -267,7 +270,7 @@ class Supervisor:
                 stopped.record(connection, self._plan)
                 return endings.settle(connection, fence, (stopped.reason, stopped.sentence) if stopped.for_good else None)
             reason = Reason.signal if exit_facts.signal else Reason.exit
-            error = {"type": reason.value, "message": exit_facts.sentence}
+            error = {"type": reason.value, "message": f"The run's process was lost: {exit_facts.sentence}."}
             return endings.lose(connection, fence, reason, error)
 
         if self._events:

@@ -35,6 +35,7 @@ SLOTS = "slots"
 _HAND_BACK_SECONDS = 10
 _LOOK_AGAIN_SECONDS = 0.05
 """How long after a claim the queue is looked at again: what was claimed has the processor first."""
+_STRAY = "Nobody supervised it: a write or its answer was lost on the way to the database."
 
 
 class Worker:
@@ -241,7 +242,7 @@ class Worker:
         for fence in self._slots.strays(held):
             _log.warning("a run without a supervisor is handed back", run=fence.run_id, attempt=fence.attempt)
             with contextlib.suppress(LeaseLost):
-                self._database.write(partial(endings.hand_back, fence=fence))
+                self._database.write(partial(endings.hand_back, fence=fence, why=_STRAY))
 
     def _lose_everything(self) -> None:
         """The lease is gone: end every run process before another worker begins their runs again."""

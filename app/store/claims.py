@@ -158,9 +158,20 @@ def finish(
 
 
 def release(
-    connection: Connection, fence: Fence, run: Mapping[str, Any], due_at: datetime, *, failures: int = 0, crashed: bool = False
+    connection: Connection,
+    fence: Fence,
+    run: Mapping[str, Any],
+    due_at: datetime,
+    why: str,
+    *,
+    reason: Reason | None = None,
+    failures: int = 0,
+    crashed: bool = False,
 ) -> RunStatus:
-    """Give the guarded run back to the queue, due then; answers what became of it: a lost child too many ends it."""
+    """Give the guarded run back to the queue, due then; answers what became of it: a lost child too many ends it.
+
+    `why` is a sentence for the next attempt, `reason` the same for the history.
+    """
     crash_count = run["crash_count"] + crashed
     if run["cancel_requested_at"] is not None:
         finish(connection, fence, run, RunStatus.cancelled, Reason.cancelled)
@@ -168,14 +179,14 @@ def release(
     if crash_count >= CRASH_LIMIT:
         connection.execute(update(runs).where(HOLDS).values(crash_count=crash_count), fence.params)
         _fail_interrupted(connection, fence)
-        sentence = f"The run's process was lost {crash_count} times; its steps' attempts say how."
+        sentence = f"The run's process was lost {crash_count} times. The last time: {why} Its steps' attempts say how each ended."
         finish(connection, fence, run, RunStatus.failed, Reason.crash_loop, {"type": "crash_loop", "message": sentence})
         return RunStatus.failed
-    values = {"due_at": due_at, "crash_count": crash_count, "failures": run["failures"] + failures}
+    values = {"due_at": due_at, "crash_count": crash_count, "failures": run["failures"] + failures, "interruption": why}
     back = update(runs).where(HOLDS).values(status=RunStatus.queued, worker=None, **values)
     connection.execute(back, fence.params)
     pools.free(connection, fence.run_id)
-    _moved(connection, fence, run["job"], RunStatus.running, RunStatus.queued, Reason.interrupted if crashed else None)
+    _moved(connection, fence, run["job"], RunStatus.running, RunStatus.queued, reason)
     return RunStatus.queued
 
 
@@ -239,7 +250,8 @@ def _end_queued(
     values = {"status": status, "reason": reason, "error": error, "finished_at": now}
     connection.execute(update(runs).where(runs.c.id == run_id, runs.c.status == RunStatus.queued).values(values))
     open_steps = and_(steps.c.run_id == run_id, steps.c.status == StepStatus.pending)
-    connection.execute(update(steps).where(open_steps).values(status=StepStatus.cancelled, finished_at=now))
+    cut = {"status": StepStatus.cancelled, "reason": Reason.cancelled if status is RunStatus.cancelled else None}
+    connection.execute(update(steps).where(open_steps).values(**cut, finished_at=now))
     row = {"subject": "run", "name": run_id, "job": job, "from_status": RunStatus.queued, "to_status": status, "reason": reason}
     transitions.add(connection, [row])
     touch(connection, run_topic(run_id))

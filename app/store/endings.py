@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 
 from app import clock
 from app.definitions.retry import RetryPolicy
-from app.store import claims
+from app.store import claims, interruptions
 from app.store.fence import Fence, guard
 from app.store.prepared import Prepared
 from app.store.status import FINAL_STEP, Reason, RunStatus, StepStatus
@@ -40,8 +40,11 @@ def settle(
         claims.finish(connection, fence, run, RunStatus.cancelled, Reason.cancelled)
         return RunStatus.cancelled
     if waiting:
-        due = min((step["due_at"] for step in waiting if step["due_at"]), default=run["queued_at"])
-        return claims.release(connection, fence, run, due)
+        delayed = [step for step in waiting if step["due_at"]]
+        due = min((step["due_at"] for step in delayed), default=run["queued_at"])
+        failures = [interruptions.failure(step["node"], step["error"]) for step in delayed]
+        cause = Reason(delayed[0]["reason"]) if delayed and delayed[0]["reason"] else None
+        return claims.release(connection, fence, run, due, f"{', '.join(failures) or 'Steps were left'}.", reason=cause)
     failed = [step for step in found if step["status"] in (StepStatus.failed, StepStatus.cancelled)]
     if not failed:
         claims.finish(connection, fence, run, RunStatus.succeeded)
@@ -54,7 +57,8 @@ def _failed(connection: Connection, fence: Fence, run: Mapping[str, Any], reason
     """End the run as failed, or give it back if its job's retry policy pays for another attempt."""
     if (due := _run_retry(run, tuple(error.get("classes", ())))) is not None:
         _begin_again(connection, fence)
-        return claims.release(connection, fence, run, due, failures=1)
+        why = f"{interruptions.failure(error.get('node'), error)}."
+        return claims.release(connection, fence, run, due, why, reason=reason, failures=1)
     summary = {key: error[key] for key in ("node", "type", "message", "hint") if error.get(key)}
     claims.finish(connection, fence, run, RunStatus.failed, reason, summary)
     return RunStatus.failed
@@ -75,14 +79,27 @@ def _begin_again(connection: Connection, fence: Fence) -> None:
 
 
 def lose(connection: Connection, fence: Fence, reason: Reason, error: dict[str, Any]) -> RunStatus:
-    """The run's process went unasked: one lost child; the third ends the run. Raises LeaseLost."""
+    """The run's process went unasked: one lost child; the third ends the run. Raises LeaseLost.
+
+    `error` is the steps' that were at work; its message is a sentence.
+    """
     run = guard(connection, fence)
     claims.interrupt(connection, fence, reason, error)
-    return claims.release(connection, fence, run, run["queued_at"], crashed=True)
+    return crash(connection, fence, run, error.get("message") or f"It ended by {reason}.")
 
 
-def hand_back(connection: Connection, fence: Fence, due_at: datetime | None = None) -> RunStatus:
-    """The run goes back to the queue as it is, at nobody's cost: its worker stops, or has no process. Raises LeaseLost."""
+def crash(connection: Connection, fence: Fence, run: Mapping[str, Any], why: str) -> RunStatus:
+    """Give the guarded run back as one lost child."""
+    return claims.release(connection, fence, run, run["queued_at"], why, reason=Reason.interrupted, crashed=True)
+
+
+def hand_back(connection: Connection, fence: Fence, due_at: datetime | None = None, why: str | None = None) -> RunStatus:
+    """The run goes back to the queue as it is, at nobody's cost: its worker stops, unless `why` is another sentence.
+
+    Raises LeaseLost.
+    """
     run = guard(connection, fence)
-    claims.interrupt(connection, fence, Reason.interrupted)
-    return claims.release(connection, fence, run, due_at or run["queued_at"])
+    why = why or interruptions.of_worker(connection, fence.worker, "was stopped")
+    reason = Reason.interrupted
+    claims.interrupt(connection, fence, reason, interruptions.error(reason, why))
+    return claims.release(connection, fence, run, due_at or run["queued_at"], why, reason=reason)

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy import text as sql
 
 from app import clock
-from app.store import claims, transitions
+from app.store import claims, endings, interruptions, transitions
 from app.store.fence import Fence, guard
 from app.store.status import Reason, RunStatus
 from app.store.tables import runs, workers
@@ -22,16 +22,20 @@ def declare_dead(connection: Connection, worker: str, ended: str) -> None:
 
 
 def rescue(connection: Connection, worker: str, ended: str) -> list[str]:
-    """Take a dead worker's runs from it, each as one lost child; answers their ids. Idempotent."""
+    """Take a dead worker's runs from it, each as one lost child; answers their ids. Idempotent.
+
+    `ended` says how, behind the worker's name: `stopped renewing its lease`.
+    """
     declare_dead(connection, worker, ended)
+    why = interruptions.of_worker(connection, worker, ended)
     held = select(runs.c.id, runs.c.attempt).where(runs.c.worker == worker, runs.c.status == RunStatus.running)
     rescued = []
     # Waits for a write of the dead worker that is under way: a run that is passed over here would never be looked at again.
     for row in connection.execute(held.with_for_update()).all():
         fence = Fence(row.id, worker, row.attempt)
         run = guard(connection, fence)
-        claims.interrupt(connection, fence, Reason.lease_lost)
-        claims.release(connection, fence, run, run["queued_at"], crashed=True)
+        claims.interrupt(connection, fence, Reason.lease_lost, interruptions.error(Reason.lease_lost, why))
+        endings.crash(connection, fence, run, why)
         rescued.append(row.id)
     if rescued:
         transitions.add(connection, [{"subject": "worker", "name": worker, "to_status": "lost", "reason": Reason.lease_lost}])

@@ -20,7 +20,8 @@ def hand_back_all(connection: Connection) -> list[str]:
     held = select(runs.c.id, runs.c.worker, runs.c.attempt).where(runs.c.status == RunStatus.running).order_by(runs.c.id)
     found = connection.execute(held).all()
     for row in found:
-        endings.hand_back(connection, Fence(row.id, row.worker, row.attempt))
+        fence = Fence(row.id, row.worker, row.attempt)
+        endings.hand_back(connection, fence, why="The database was restored from a backup that was made while it ran.")
     living = list(connection.execute(select(workers.c.id).where(workers.c.stopped_at.is_(None))).scalars())
     if living:
         gone = update(workers).where(workers.c.id.in_(living))

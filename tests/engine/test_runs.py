@@ -1,5 +1,6 @@
 """What a run does from its acceptance to its end, in a real process."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,12 @@ def test_a_run_whose_process_dies_begins_again_and_the_third_time_fails(house: H
     assert (run["status"], run["reason"], run["crash_count"], run["attempt"]) == ("failed", "crash_loop", 3, 3)
     assert (steps["first"]["status"], steps["first"]["attempt"]) == ("succeeded", 1)
     assert (steps["a"]["status"], steps["a"]["reason"]) == ("failed", "exit" if how == "exit" else "signal")
+    log = [json.loads(line)["message"] for line in house.log(run).splitlines()]
+    ended = "The run's process was lost: it " + ("ended with exit code 7" if how == "exit" else "was ended by SIG")
+    assert run["error"]["message"].startswith(f"The run's process was lost 3 times. The last time: {ended}")
+    begun = [line for line in log if line.startswith("Attempt ")]
+    assert [line.partition(" ended: ")[0] for line in begun] == [f"Attempt {n} of the run. Attempt {n - 1}" for n in (2, 3)]
+    assert all(ended in line and line.endswith("Taken over as finished: first.") for line in begun)
 
 
 def test_a_run_over_its_memory_limit_is_ended_and_says_so(house: House, tmp_path: Path) -> None:

@@ -132,7 +132,8 @@ class Model:
         run.cancel = True
         if run.status == "queued":
             for step in run.steps.values():
-                step.status = "cancelled" if step.status == "pending" else step.status
+                if step.status == "pending":
+                    step.status, step.reason = "cancelled", "cancelled"
             run.move("cancelled", "cancelled")
 
     def begin(self, run: Run, node: str) -> None:

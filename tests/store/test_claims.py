@@ -177,7 +177,7 @@ def test_who_lost_the_run_writes_nothing(database: Database, job: str, act: str)
     run_id = enqueue(database)
     stale = claim(database)
     assert stale is not None
-    database.write(lambda connection: claims.release(connection, stale, guard(connection, stale), clock.now()))
+    database.write(lambda connection: claims.release(connection, stale, guard(connection, stale), clock.now(), "Why."))
     fresh = claim(database, "other")
     assert fresh is not None
     assert fresh.attempt == 2
@@ -185,7 +185,7 @@ def test_who_lost_the_run_writes_nothing(database: Database, job: str, act: str)
     acts = {
         "record": lambda connection: steps.record(connection, stale, [began("a")]),
         "finish": lambda connection: claims.finish(connection, stale, guard(connection, stale), RunStatus.succeeded),
-        "release": lambda connection: claims.release(connection, stale, guard(connection, stale), clock.now()),
+        "release": lambda connection: claims.release(connection, stale, guard(connection, stale), clock.now(), "Why."),
         "settle": lambda connection: endings.settle(connection, stale),
     }
     with pytest.raises(LeaseLost):
@@ -351,7 +351,8 @@ def test_a_released_run_that_was_asked_to_stop_is_cancelled(database: Database, 
     assert fence is not None
     database.write(lambda connection: claims.request_cancel(connection, run_id))
     assert (
-        database.write(lambda connection: claims.release(connection, fence, guard(connection, fence), clock.now())) == "cancelled"
+        database.write(lambda connection: claims.release(connection, fence, guard(connection, fence), clock.now(), "Why."))
+        == "cancelled"
     )
 
 

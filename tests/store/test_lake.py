@@ -90,7 +90,7 @@ def test_two_that_build_on_the_same_file_have_one_winner(database: Database, fen
 
 
 def test_a_lost_lease_publishes_nothing(database: Database, fence: Fence) -> None:
-    database.write(lambda connection: claims.release(connection, fence, guard(connection, fence), clock.now()))
+    database.write(lambda connection: claims.release(connection, fence, guard(connection, fence), clock.now(), "Why."))
     with pytest.raises(LeaseLost):
         publish(database, fence, staged("a-2026-10"))
     with database.read() as connection:

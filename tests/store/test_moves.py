@@ -111,7 +111,7 @@ VERBS: dict[str, tuple[Callable[[Connection, Fence], Any], dict[RunStatus, RunSt
         {RunStatus.running: RunStatus.queued},
     ),
     "rescue": (
-        lambda connection, fence: rescues.rescue(connection, fence.worker, "its process ended"),
+        lambda connection, fence: rescues.rescue(connection, fence.worker, "ended"),
         {RunStatus.running: RunStatus.queued},
     ),
 }

@@ -73,7 +73,7 @@ def test_a_turn_ends_with_its_step_and_with_its_attempt(database: Database, fenc
     _, slow, quick, _ = fences
     lose(database, slow)
     if how == "released":
-        database.write(lambda connection: claims.release(connection, slow, guard(connection, slow), clock.now()))
+        database.write(lambda connection: claims.release(connection, slow, guard(connection, slow), clock.now(), "Why."))
     else:
         write(database, slow, failed("save"))
     assert asked(database, quick)[0] == "published"
