@@ -14,7 +14,7 @@ def is_ready(answer: Mapping[str, Any], rows_before_this: int | None) -> bool:
     """Whether the query `source_readiness` has answered that the day is there, after that many rows at the look before."""
     if answer["ready"] is not None:
         return bool(answer["ready"])
-    rows, of = answer["rows"], answer["rows_before"]
+    rows, of = int(answer["rows"]), int(answer["rows_before"])
     # As many as before, twice: what is still being delivered grows.
     return rows > 0 and rows >= COVERAGE * of and rows == rows_before_this
 

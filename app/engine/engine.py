@@ -13,6 +13,7 @@ from app.engine import answers, upkeep
 from app.engine.children import ChildPool, QueryChild
 from app.engine.executor import SlotExecutor
 from app.engine.forkserver import ForkServer
+from app.engine.lookout import Lookout
 from app.engine.reaper import Reaper
 from app.engine.timekeeper import Timekeeper
 from app.engine.watcher import Watcher
@@ -40,6 +41,7 @@ class Engine:
         self._replacing = threading.Lock()
         self._timekeeper = Timekeeper(database)
         self._keeps_time = False
+        self._lookout: Lookout | None = None
         self._served: tuple[Catalogue, str] | None = None
         self._behind = 0
         self.catalogue: Catalogue | None = None
@@ -111,6 +113,8 @@ class Engine:
         if "scheduler" in self._settings.roles and not self._keeps_time:
             self._keeps_time = True
             self._timekeeper.start()
+            self._lookout = Lookout(self._database, self.queries)
+            self._lookout.start()
         if self._is_worker:
             # Before a run begins: what one left half written is then nobody's.
             upkeep.tidy_lake(self._database, self.queries)
@@ -182,6 +186,8 @@ class Engine:
         """Stop claiming, drain, hand back, deregister; then end the processes. The database is closed by its owner, last."""
         self._stopping.set()
         self._timekeeper.stop()
+        if self._lookout is not None:
+            self._lookout.stop()
         if self.worker is not None:
             self.worker.stop()
             self._reaper.stop()

@@ -86,11 +86,11 @@ class VendorAhead:
     def _ask(self, trigger: Definition, day: date) -> dict[str, Any]:
         asked = {"dataset": trigger.document["when"]["vendor_ready"]["dataset"], "trade_date": day.isoformat()}
         try:
-            answer: dict[str, Any] = self._queries.ask("source_readiness", asked, timeout=_ASK_SECONDS)
+            answer: Any = self._queries.ask("source_readiness", asked, timeout=_ASK_SECONDS)
         except OpenbellError as error:
             # A source that is away for a moment is not ready now; its time is not over.
             return {"ready": False, "rows": None, "rows_before": None, "detail": str(error)}
-        return answer
+        return dict(answer)
 
     def _note(self, trigger: Definition, day: date, due_at: datetime, outcome: Outcome, reason: str, detail: str) -> None:
         row = firings.changed(firing.of(trigger, _key(day), due_at, day), outcome, reason, detail)
