@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from starlette.testclient import TestClient
 
-from tests.api.conftest import SESSIONS, House
+from tests.api.conftest import HOURS, SESSIONS, House
 from tests.service import OPENBELL
 
 TYPHOON = {"date": "2026-11-23", "session": False, "reason": "typhoon signal 8"}
@@ -157,6 +158,33 @@ def test_calendars_that_nobody_may_make(client: TestClient, name: str, document:
 
 def test_a_source_s_calendar_stays(client: TestClient) -> None:
     assert client.delete("/calendars/XSHG").status_code == 409
+
+
+def test_sources_that_disagree_are_reported(house: House) -> None:
+    differs = {"date": "2026-11-18", "said": {"vendor": False, "library 1": True}}
+    answer = {
+        "source": "vendor, library 1",
+        "sessions": ["2026-11-16", "2026-11-17", "2026-11-19"],
+        "horizon": "2026-11-22",
+        "timezone": "Asia/Shanghai",
+        "hours": HOURS,
+        "disagreements": [differs],
+    }
+    assert house.manager.plant_calendars({"XSHG": answer}) == ["XSHG"]
+    assert house.manager.plant_calendars({"XSHG": answer}) == []
+    shown = house.client("viewer").get("/calendars/XSHG").json()
+    assert (shown["disagreements"], shown["source"], shown["horizon_date"]) == ([differs], "vendor, library 1", "2026-11-22")
+    with structlog.testing.capture_logs() as logged:
+        house.manager.warn_of_calendars()
+    assert [(line["event"], line["calendar"]) for line in logged] == [
+        ("calendar ends soon", "XSHG"),
+        ("the sources of a calendar disagree", "XSHG"),
+    ]
+    assert logged[1]["days"] == ["2026-11-18"]
+    # They agree again: that is no change of a day, but it must not be told any more.
+    assert house.manager.plant_calendars({"XSHG": {**answer, "source": "vendor", "disagreements": []}}) == []
+    again = house.client("viewer").get("/calendars/XSHG").json()
+    assert (again["disagreements"], again["source"], again["version"]) == ([], "vendor", shown["version"])
 
 
 def test_from_the_command_line(house: House, serve: Callable[[House], httpx2.Client], tmp_path: Path) -> None:
