@@ -49,6 +49,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
     op.create_index(op.f("ix_events_name_id"), "events", ["name", "id"])
+    _backfills()
+    _promises()
 
 
 def _calendars() -> None:
@@ -116,8 +118,83 @@ def _joins() -> None:
     op.create_index("ix_joins_deadline", "joins", ["deadline_at"], sqlite_where=still, postgresql_where=still)
 
 
+def _backfills() -> None:
+    op.create_table(
+        "backfills",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("request", Json, nullable=False),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("left_out", Json, nullable=False),
+        *(sa.Column(count, sa.Integer(), nullable=False) for count in ("total", "started", "succeeded", "failed", "cancelled")),
+        sa.Column("failed_in_a_row", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("paused_at", Instant, nullable=True),
+        sa.Column("cancel_requested_at", Instant, nullable=True),
+        sa.Column("finished_at", Instant, nullable=True),
+        sa.CheckConstraint(
+            "status IN ('running', 'paused', 'stopping', 'succeeded', 'partly_failed', 'failed', 'cancelled')",
+            name=op.f("ck_backfills_status"),
+        ),
+        sa.CheckConstraint("succeeded + failed + cancelled <= started AND started <= total", name=op.f("ck_backfills_counts")),
+        sa.CheckConstraint(
+            "(status IN ('succeeded', 'partly_failed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)",
+            name=op.f("ck_backfills_final_has_finish"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfills")),
+    )
+    op.create_index(op.f("ix_backfills_job_status"), "backfills", ["job", "status"])
+    op.create_table(
+        "backfill_chunks",
+        sa.Column("backfill", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("sessions", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.CheckConstraint("outcome IN ('succeeded', 'failed', 'cancelled')", name=op.f("ck_backfill_chunks_outcome")),
+        sa.ForeignKeyConstraint(["backfill"], ["backfills.id"], name=op.f("fk_backfill_chunks_backfill"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("backfill", "n", name=op.f("pk_backfill_chunks")),
+    )
+    op.create_index("ux_backfill_chunks_run_id", "backfill_chunks", ["run_id"], unique=True)
+
+
+def _promises() -> None:
+    op.create_table(
+        "promises",
+        sa.Column("deadline", sa.Text(), nullable=False),
+        sa.Column("trade_date", sa.Date(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("due_at", Instant, nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("met_at", Instant, nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("predicted_at", Instant, nullable=True),
+        sa.Column("predicted_late", sa.Boolean(), nullable=True),
+        sa.Column("prediction", sa.Text(), nullable=True),
+        sa.Column("decided_at", Instant, nullable=False),
+        sa.CheckConstraint("outcome IN ('open', 'met', 'late', 'missing', 'excused', 'held')", name=op.f("ck_promises_outcome")),
+        sa.CheckConstraint("(outcome IN ('met', 'late')) = (met_at IS NOT NULL)", name=op.f("ck_promises_met_is_known")),
+        sa.PrimaryKeyConstraint("deadline", "trade_date", name=op.f("pk_promises")),
+    )
+    still = sa.text("outcome = 'open'")
+    op.create_index("ix_promises_open", "promises", ["due_at"], sqlite_where=still, postgresql_where=still)
+    dated = sa.text("trade_date IS NOT NULL")
+    columns = ["job", "trade_date", "id"]
+    op.create_index("ix_runs_job_trade_date", "runs", columns, sqlite_where=dated, postgresql_where=dated)
+
+
 def downgrade() -> None:
-    for table in ("events", "listens", "joins", "firings", "calendar_overrides"):
+    op.drop_index("ix_runs_job_trade_date", "runs")
+    for table in ("promises", "backfill_chunks", "backfills", "events", "listens", "joins", "firings", "calendar_overrides"):
         op.drop_table(table)
     op.drop_column("sessions", "phases")
     for column in ("made_by", "disagreements", "extended_until", "stamp", "hours"):

@@ -64,6 +64,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "joins": [{"trigger": "t", "key": "2026-11-20", "round": 1, "arrived": {"j": RUN}}],
     "listens": [{"topic": "job:j", "trigger": "t"}],
     "events": [{"id": "0193-event", "name": "e", "payload": {"a": 1}, "received_from": "k"}],
+    "backfills": [
+        {"id": "0193-backfill", "job": "j", "status": "running", "request": {"from": "2026-11-20"}, "first_date": "2026-11-20",
+         "last_date": "2026-11-20", "left_out": [], "total": 1, "started": 1, "succeeded": 0, "failed": 0, "cancelled": 0,
+         "failed_in_a_row": 0, "seconds": 0.5, "created_by": "k"}
+    ],
+    "backfill_chunks": [
+        {"backfill": "0193-backfill", "n": 0, "first_date": "2026-11-20", "last_date": "2026-11-20", "sessions": 1, "run_id": RUN}
+    ],
+    "promises": [{"deadline": "d", "trade_date": "2026-11-20", "version": 1, "outcome": "met", "met_at": INSTANT, "run_id": DONE}],
     "turns": [
         {"n": 3, "run_id": RUN, "worker": "w", "attempt": 1, "node": "a", "step_attempt": 1, "datasets": ["d"],
          "patience_seconds": 30}

@@ -1,5 +1,6 @@
 """The rows, by noun. CHECKs refuse what must not be; names are fixed so that migrations are stable."""
 
+from app.store.tables.backfills import backfill_chunks, backfills
 from app.store.tables.definitions import calendar_overrides, calendars, catalogue, definitions, sessions, versions
 from app.store.tables.lake import (
     dataset_files,
@@ -23,11 +24,13 @@ from app.store.tables.runs import (
     transitions,
     workers,
 )
-from app.store.tables.time import events, firings, joins, listens
+from app.store.tables.time import events, firings, joins, listens, promises
 
 __all__ = [
     "api_keys",
     "audit",
+    "backfill_chunks",
+    "backfills",
     "calendar_overrides",
     "calendars",
     "catalogue",
@@ -44,6 +47,7 @@ __all__ = [
     "logs",
     "metadata",
     "pools",
+    "promises",
     "run_datasets",
     "run_tags",
     "runs",
