@@ -19,8 +19,8 @@ from app.definitions.moment import Moment, parse_moment
 Decision = Literal["fire", "skip", "hold"]
 ON_UNKNOWN = "weekdays_with_alarm"
 _DAY = timedelta(days=1)
-_REACH = timedelta(days=3)
-"""How far a moment may lie from its session's date: a day of offset, and a session that begins the evening before."""
+_REACH = timedelta(days=5)
+"""How far a moment may lie from its session's date: a day of offset from a night session that begins on Friday for Monday."""
 
 
 @dataclass(frozen=True)

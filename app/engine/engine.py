@@ -173,7 +173,7 @@ class Engine:
                     _log.warning("the new worker does not claim yet", error=str(error))
                     self._stopping.wait(1)
 
-    def daily(self, duty: Callable[[], None], name: str) -> None:
+    def daily(self, duty: Callable[[], object], name: str) -> None:
         """Do this once a day from now on, the first time in a day."""
         self._scheduler.add_job(duty, "interval", days=1, id=name, replace_existing=True)
 

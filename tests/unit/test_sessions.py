@@ -8,6 +8,7 @@ import pytest
 
 from app.definitions.calendar import Calendar
 from app.definitions.sessions import Hours, Phase
+from app.definitions.timetable import Timetable
 
 DAY = [["auction", "08:45", "09:00"], ["continuous", "09:00", "11:30"], ["continuous", "13:30", "15:00"]]
 NIGHT = [["continuous", "21:00", "02:30", -1]]
@@ -101,3 +102,11 @@ def test_an_alarm_from_thirty_sessions_before_the_horizon() -> None:
     assert "30 sessions are left" in said
     assert calendar.left(date(2025, 1, 1)) == 40
     assert calendar.alarm(date(2030, 1, 1)) is not None
+
+
+def test_what_counts_from_a_night_that_began_on_friday_is_found() -> None:
+    monday, thursday = date(2026, 11, 2), at("2026-10-29 13:00")
+    night = {monday: [phases([["continuous", "21:00", "02:30", -3]])]}
+    futures = Calendar("XSGE", [*SESSIONS, date(2026, 11, 20)], special=night, hours=[Hours(date(2026, 1, 1), phases(DAY))])
+    timetable = Timetable({"at": "open-24h", "calendar": "XSGE"}, futures)
+    assert [each.day for each in timetable.between(thursday - timedelta(minutes=1), thursday)] == [monday]
