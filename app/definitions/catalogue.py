@@ -68,14 +68,14 @@ class ShippedDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["pipeline", "job", "schedule", "trigger", "pool"]
+    kind: Literal["pipeline", "job", "schedule", "trigger", "deadline", "pool"]
     managed_by: Literal["catalog", "file"]
     document: dict[str, Any]
 
 
 def _in_order(documents: tuple[ShippedDocument, ...]) -> tuple[ShippedDocument, ...]:
     """What another document names comes before it; a user's own after the shipped one of the same name."""
-    kinds, owners = ("pool", "pipeline", "job", "schedule", "trigger"), ("catalog", "file")
+    kinds, owners = ("pool", "pipeline", "job", "schedule", "trigger", "deadline"), ("catalog", "file")
     return tuple(sorted(documents, key=lambda shipped: (kinds.index(shipped.kind), owners.index(shipped.managed_by))))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.definitions import json_text
+from app.definitions.deadline import parse_deadline
 from app.definitions.faults import FAULTS_LIMIT, pointer
 from app.definitions.job import parse_job
 from app.definitions.names import is_name, suggestion
@@ -39,6 +40,7 @@ KINDS = {
     "job": Kind("jobs", lambda document: parse_job(document).document),
     "schedule": Kind("schedules", lambda document: parse_schedule(document).document),
     "trigger": Kind("triggers", lambda document: parse_trigger(document).document),
+    "deadline": Kind("deadlines", lambda document: parse_deadline(document).document),
 }
 """Every kind that may stand in a file, in the order in which they need one another. A new kind is one line more."""
 

@@ -56,9 +56,9 @@ class Faults:
         self._suggestions += 1
         return suggestion(name, known) if self._suggestions <= SUGGESTIONS_LIMIT else ""
 
-    def finish(self, detail: str) -> None:
+    def finish(self, detail: str, *, hint: str | None = None) -> None:
         """Raise Invalid with all faults, if there are any."""
         if self.beyond:
             self.found.append(Fault("", f"and {self.beyond} more"))
         if self.found:
-            raise Invalid(detail, faults=self.found)
+            raise Invalid(detail, hint=hint, faults=self.found)

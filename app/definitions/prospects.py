@@ -73,7 +73,7 @@ def sentence(document: Mapping[str, Any]) -> str:
         explained = CronSim(document["cron"], datetime(2026, 1, 1, tzinfo=UTC)).explain()
         text = f"{explained} ({_zone(document)})" + (f", on sessions of {named} only" if named else "")
     else:
-        text = f"{_moment(document)} {_days(document)}"
+        text = f"{moment_words(document)} {_days(document)}"
     dates = f", {_DATES[rule]}" if named or rule == "latest_published" else ""
     start, end = document.get("start_date"), document.get("end_date")
     return text + dates + (f", from {start}" if start else "") + (f", until {end}" if end else "") + "."
@@ -83,7 +83,8 @@ def _zone(document: Mapping[str, Any]) -> str:
     return str(document.get("timezone", "Asia/Shanghai"))
 
 
-def _moment(document: Mapping[str, Any]) -> str:
+def moment_words(document: Mapping[str, Any]) -> str:
+    """Its `at`, as a sentence begins with it."""
     moment = parse_moment(document["at"])
     assert moment is not None
     if moment.at is not None:

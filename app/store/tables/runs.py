@@ -25,6 +25,7 @@ from app.store.status import Reason, RunStatus, StepStatus
 from app.store.tables.metadata import instant, metadata, one_of, text
 
 CAUSES = ("manual", "schedule", "trigger", "event", "backfill", "retry")
+_DATED = "trade_date IS NOT NULL"
 
 runs = Table(
     "runs",
@@ -83,6 +84,8 @@ runs = Table(
     Index("ix_runs_status_id", "status", "id"),
     Index("ix_runs_job_finished", "job", "finished_at"),
     Index("ix_runs_trade_date", "trade_date", "id"),
+    # What became of a job's trade date is asked while others write: by (job, id) that would be all of its history.
+    Index("ix_runs_job_trade_date", "job", "trade_date", "id", sqlite_where=sql(_DATED), postgresql_where=sql(_DATED)),
 )
 
 run_tags = Table(

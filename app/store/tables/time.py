@@ -1,6 +1,6 @@
-"""What fires and when: every firing, joins of several upstreams, outside events, and who listens to what."""
+"""What fires and when: every firing, joins of several upstreams, outside events, who listens to what; and what is promised."""
 
-from sqlalchemy import BigInteger, Column, Date, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Index, Integer, Table, Text
 from sqlalchemy import text as sql
 
 from app.store.columns import Json
@@ -8,6 +8,7 @@ from app.store.tables.metadata import instant, metadata, one_of, text
 
 FIRES = ("schedule", "trigger")
 OUTCOMES = ("fired", "skipped", "missed", "held", "failed")
+PROMISED = ("open", "met", "late", "missing", "excused", "held")
 
 # One row for every moment at which a schedule or a trigger could have fired; never deleted while its run is kept.
 firings = Table(
@@ -66,4 +67,25 @@ events = Table(
     instant("received_at"),
     Column("received_from", Text, nullable=False),
     Index(None, "name", "id"),
+)
+
+# A deadline's word for each trade date, from the beginning of its session on; known of days on which nothing ran too.
+promises = Table(
+    "promises",
+    metadata,
+    text("deadline", primary_key=True),
+    Column("trade_date", Date, primary_key=True),
+    Column("version", Integer, nullable=False),  # of the deadline
+    instant("due_at"),
+    text("outcome"),
+    instant("met_at", nullable=True),
+    text("run_id", nullable=True),
+    text("detail", nullable=True),
+    instant("predicted_at", nullable=True),
+    Column("predicted_late", Boolean),
+    text("prediction", nullable=True),  # why, as a sentence
+    instant("decided_at"),
+    one_of("outcome", PROMISED),
+    CheckConstraint("(outcome IN ('met', 'late')) = (met_at IS NOT NULL)", name="met_is_known"),
+    Index("ix_promises_open", "due_at", sqlite_where=sql("outcome = 'open'"), postgresql_where=sql("outcome = 'open'")),
 )
