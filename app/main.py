@@ -196,7 +196,7 @@ def serve(settings: Settings, forkserver: ForkServer) -> None:
     journal.configure(settings.log_level)
     if settings.url.startswith("sqlite") and sqlite.module().sqlite_version_info < sqlite.SAFE:
         _log.warning("this SQLite may lose commits in WAL mode", version=sqlite.module().sqlite_version)
-    with occupancy.shared(settings.data_dir):
+    with occupancy.shared(settings.data_dir), occupancy.roles(settings.data_dir, _only_here(settings)):
         if "api" in settings.roles:
             # Before anything else is started: a port that is taken is found out first.
             listening = web.listen(settings)
@@ -204,6 +204,11 @@ def serve(settings: Settings, forkserver: ForkServer) -> None:
             web.serve(create_app(service), settings, listening, service.begin_stop, service.engine.hurry)
         else:
             _work(Service(settings, forkserver))
+
+
+def _only_here(settings: Settings) -> tuple[str, ...]:
+    """The roles that this process must not share; on PostgreSQL any number may have each."""
+    return settings.roles if sqlite.file_of(settings.url) is not None else ()
 
 
 def _work(service: Service) -> None:

@@ -3,8 +3,11 @@
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+_LEFT_SECONDS = 60
 
 
 def write_first(path: Path, text: str) -> str:
@@ -22,6 +25,7 @@ def write(path: Path, text: str) -> None:
 
 
 def _write(path: Path, text: str, put: Callable[[Path, Path], None]) -> None:
+    _sweep(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -32,3 +36,11 @@ def _write(path: Path, text: str, put: Callable[[Path, Path], None]) -> None:
         put(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Take away what a process left that was killed while it wrote; nobody writes for as long as that."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                left.unlink()

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from app import private
 from app.errors import ConfigurationError
 from app.settings import Settings
+from app.store.occupancy import ADDRESS_FILE
 
 _log = structlog.get_logger("openbell")
 
@@ -47,15 +48,22 @@ class _Server(uvicorn.Server):
         self._settings = settings
         self._begin_stop = begin_stop
         self._hurry = hurry
-        self._file = settings.data_dir / "service.json"
+        self._file = settings.data_dir / ADDRESS_FILE
+        self._said = ""
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
             host, port = sockets[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
-            private.write(self._file, json.dumps({"address": f"http://{shown}:{port}", "pid": os.getpid()}))
-            _log.info("listening", address=f"http://{shown}:{port}", data_dir=str(self._settings.data_dir))
+            address = f"http://{shown}:{port}"
+            self._say({"address": address, "pid": os.getpid(), "host": socket.gethostname(), "stopping": False})
+            _log.info("listening", address=address, data_dir=str(self._settings.data_dir))
+
+    def _say(self, facts: dict[str, Any]) -> None:
+        text = json.dumps(facts)
+        private.write(self._file, text)
+        self._said = text
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.should_exit:
@@ -64,19 +72,25 @@ class _Server(uvicorn.Server):
             _log.info("stopping; once more to wait for no run")
         super().handle_exit(sig if not self.should_exit else signal.SIGTERM, frame)
 
-    def _withdraw(self) -> None:
-        # Another service on the data dir may have written its own address there since.
-        with contextlib.suppress(OSError, ValueError):
-            if json.loads(self._file.read_text())["pid"] == os.getpid():
-                self._file.unlink()
+    def _is_ours(self) -> bool:
+        """Whether the file says what this process wrote there: another service may have written its own address since."""
+        try:
+            return bool(self._said) and self._file.read_text() == self._said
+        except OSError:
+            return False
 
     async def shutdown(self, sockets: Any = None) -> None:
-        self._withdraw()
+        # For the command line: nobody answers any more, and why. A disk that is full must keep nobody from stopping.
+        with contextlib.suppress(OSError):
+            if self._is_ours():
+                self._say({**json.loads(self._said), "stopping": True})
         # Not after the last answer: a client that reads slowly, and the runs, have the grace at the same time.
         self._begin_stop()
         # Whoever waits for a run or reads a stream is answered now, or would be waited for.
         self.config.app.state.watch.stop()  # type: ignore[union-attr]  # uvicorn would take a name; ours is the app
         await super().shutdown(sockets)
+        if self._is_ours():
+            self._file.unlink(missing_ok=True)
         _log.info("stopped")
 
 

@@ -15,6 +15,7 @@ from app.cli.doctor import doctor
 from app.cli.keys import keys
 from app.cli.logs import logs
 from app.cli.options import Json
+from app.cli.patience import Patient
 from app.cli.service import NoService, Refused, Unclear, connect, path
 from app.errors import ConfigurationError, OpenbellError
 
@@ -93,10 +94,12 @@ def run_job(
     if not wait:
         screen.document(made) if as_json else screen.line(made["id"])
         return
+    goes_on = f"The run goes on: openbell runs {made['id']}"
+    patient = Patient(service, f"{goes_on} (once `openbell serve` runs)", timeout)
     try:
-        final = (follow.silently if as_json else follow.on_screen)(service, made, timeout)
+        final = (follow.silently if as_json else follow.on_screen)(patient, made, timeout)
     except KeyboardInterrupt:
-        screen.complain(f"The run goes on: openbell runs {made['id']}")
+        screen.complain(goes_on)
         raise
     if as_json:
         screen.document(final)

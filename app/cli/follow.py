@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from app.cli import screen
-from app.cli.service import Service, path
+from app.cli.patience import Patient
+from app.cli.service import path
 
 FINAL = ("succeeded", "failed", "cancelled")
 _FIRST_LOOK_SECONDS = 0.1
@@ -19,7 +20,7 @@ _SPARE = ("why", "duration", "op")
 Run = dict[str, Any]
 
 
-def looks(service: Service, run: Run, timeout: float | None) -> Iterator[Run]:
+def looks(service: Patient, run: Run, timeout: float | None) -> Iterator[Run]:
     """The run again and again, less often as time goes by, until it is final or the time is up."""
     deadline = time.monotonic() + timeout if timeout is not None else None
     pause = _FIRST_LOOK_SECONDS
@@ -31,7 +32,7 @@ def looks(service: Service, run: Run, timeout: float | None) -> Iterator[Run]:
         yield run
 
 
-def silently(service: Service, run: Run, timeout: float | None) -> Run:
+def silently(service: Patient, run: Run, timeout: float | None) -> Run:
     """The run when it is final or the time is up; the service holds its answer back until then."""
     deadline = time.monotonic() + (timeout if timeout is not None else math.inf)
     while run["status"] not in FINAL and (left := deadline - time.monotonic()) > 0:
@@ -42,7 +43,7 @@ def silently(service: Service, run: Run, timeout: float | None) -> Run:
     return run
 
 
-def on_screen(service: Service, run: Run, timeout: float | None) -> Run:
+def on_screen(service: Patient, run: Run, timeout: float | None) -> Run:
     """The same, while a person or a log watches."""
     run = (_live if screen.is_terminal() else _in_lines)(service, run, timeout)
     _errors(run)
@@ -74,7 +75,7 @@ def _errors(run: Run) -> None:
                     screen.line(text.rstrip())
 
 
-def _live(service: Service, run: Run, timeout: float | None) -> Run:
+def _live(service: Patient, run: Run, timeout: float | None) -> Run:
     from rich.live import Live
 
     with ExitStack() as stack:
@@ -85,7 +86,7 @@ def _live(service: Service, run: Run, timeout: float | None) -> Run:
     return run
 
 
-def _in_lines(service: Service, run: Run, timeout: float | None) -> Run:
+def _in_lines(service: Patient, run: Run, timeout: float | None) -> Run:
     told: dict[str, tuple[str, int]] = {}
     waited_for = None
     screen.line(heading(run))
@@ -128,12 +129,14 @@ def _step_line(step: dict[str, Any]) -> str:
 
 def _row(step: dict[str, Any]) -> tuple[Any, ...]:
     rows = (step["metrics"] or {}).get("record_count")
-    return (step["node"], step["op"], step["status"], step["attempt"], screen.seconds(step["duration"]), rows, why(step))
+    reason = "taken over" if step["taken_over"] else why(step)
+    return (step["node"], step["op"], step["status"], step["attempt"], screen.seconds(step["duration"]), rows, reason)
 
 
 def heading(run: Run) -> str:
     """Which run it is."""
-    return " ".join(part for part in (run["job"], run["trade_date"], f"run {run['id']}") if part)
+    again = f", retry of {run['retry_of']}" if run["retry_of"] else ""
+    return " ".join(part for part in (run["job"], run["trade_date"], f"run {run['id']}") if part) + again
 
 
 def ending(run: Run) -> str:

@@ -1,13 +1,13 @@
 """`openbell logs`: what a run wrote."""
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
 
 from app.cli import screen
 from app.cli.options import Json, RunId
+from app.cli.patience import Patient
 from app.cli.runs import whole_id
 from app.cli.service import connect, path
 
@@ -19,9 +19,11 @@ def logs(
 ) -> None:
     """What a run wrote; with --json one object a line."""
     service = connect()
-    where = path("runs", whole_id(service, run), "logs")
+    run_id = whole_id(service, run)
+    where = path("runs", run_id, "logs")
     if follow:
-        found = events(service.lines(where, "text/event-stream"))
+        patient = Patient(service, f"The run goes on once `openbell serve` runs: openbell logs -f {run_id}")
+        found = patient.events(where)
     elif as_json:
         found = service.items(where)
     else:
@@ -30,15 +32,6 @@ def logs(
         return
     for line in found:
         screen.line(json.dumps(line, ensure_ascii=False) if as_json else _plain(line))
-
-
-def events(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The log's lines out of an event stream; it ends with the event `end`."""
-    for line in lines:
-        if line == "event: end":
-            return
-        if line.startswith("data: "):
-            yield json.loads(line.removeprefix("data: "))
 
 
 def _plain(line: dict[str, Any]) -> str:

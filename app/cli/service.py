@@ -70,10 +70,11 @@ class Service:
             if (cursor := page["next_cursor"]) is None:
                 return
 
-    def lines(self, path: str, accept: str) -> Iterator[str]:
-        """A text as it comes, line by line. Raises NoService, Refused."""
+    def lines(self, path: str, accept: str, last_event: str | None = None) -> Iterator[str]:
+        """A text as it comes, line by line; a stream of events goes on behind the last one. Raises NoService, Refused."""
+        headers = {"Accept": accept} | ({"Last-Event-ID": last_event} if last_event is not None else {})
         try:
-            with self._client.stream("GET", path, headers={"Accept": accept}) as answer:
+            with self._client.stream("GET", path, headers=headers) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise Refused(answer.status_code, _problem(answer))
@@ -114,14 +115,20 @@ def find(settings: Settings) -> Service:
     """The service of this data dir, with its admin key. Raises NoService, saying where it looked."""
     where = settings.data_dir / "service.json"
     try:
-        address = json.loads(where.read_text())["address"]
+        said = json.loads(where.read_text())
+        address, stopping = said["address"], said.get("stopping", False)
     except FileNotFoundError:
         raise NoService(
             f"No service is running: there is no {where}.",
             hint=f"Start one with `openbell serve`, or name the data dir of the one that runs in {PREFIX}DATA_DIR.",
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoService(f"{where} does not say where the service is ({error!r}).") from None
+    if stopping:
+        raise NoService(
+            f"The service at {address} is stopping (process {said.get('pid')}).",
+            hint="It gives its runs their time to end; start one with `openbell serve` then. No run is lost.",
+        )
     return Service(address, _admin_key(settings), where)
 
 

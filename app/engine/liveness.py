@@ -19,7 +19,8 @@ def hold(data_dir: Path, worker: str) -> FileLock:
     """Take the worker's lock file for as long as this process lives."""
     path = lock_path(data_dir, worker)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    # Whoever ends the worker lets go, in whichever thread.
+    lock = FileLock(path, thread_local=False)
     while True:
         # Who sweeps up may have found the file before it was locked.
         lock.acquire(timeout=_SWEPT_SECONDS)

@@ -33,6 +33,7 @@ from app.store.status import Reason
 _log = structlog.get_logger("openbell.worker")
 SLOTS = "slots"
 _HAND_BACK_SECONDS = 10
+_SHOWN = 10
 _LOOK_AGAIN_SECONDS = 0.05
 """How long after a claim the queue is looked at again: what was claimed has the processor first."""
 _STRAY = "Nobody supervised it: a write or its answer was lost on the way to the database."
@@ -89,6 +90,9 @@ class Worker:
         self._planner = Planner(catalogue)
         self._versions = {spec.name: spec.code_version for spec in catalogue.ops}
         self._database.write(lambda connection: workers.set_catalogue(connection, self.id, digest))
+        with self._database.read() as connection:
+            for who, ops in workers.others(connection, self.id, digest):
+                _log.warning("another worker has other ops: give all the same modules and code", worker=who, ops=ops[:_SHOWN])
         self._thread.start()
 
     def stop(self) -> None:
@@ -251,4 +255,6 @@ class Worker:
         supervisors = self._slots.end(Supervisor.kill)
         leftovers.end_attempts(supervisor.fence for supervisor in supervisors)
         self._drain(self._settings.lease_seconds)
+        # Its file is swept by whoever looks next: this process goes on, and the kernel would hold it for as long.
+        self._lock_file.release()
         self._lost(self)

@@ -162,7 +162,7 @@ def _said(manifest: Path) -> str | None:
     """The copy's checksum; None where it was pg_dump's to make."""
     try:
         known = json.loads(manifest.read_bytes())["database"]
-        return str(known["sha256"]) if known else None
+        return str(known["sha256"]) if known is not None else None
     except (ValueError, KeyError, TypeError, OSError) as error:
         hint = f"Take another backup, or name the copy itself: {manifest.with_name(COPY)}."
         raise ConfigurationError(f"{manifest} is damaged: {error!r}.", hint=hint) from None

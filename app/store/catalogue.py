@@ -49,6 +49,12 @@ def current_digest(connection: Connection) -> str | None:
     return connection.execute(_CURRENT).scalar()
 
 
+def difference(one: Catalogue, other: Catalogue) -> list[str]:
+    """Names of the ops that only one of both has, or each in a version of its own."""
+    versions = [{spec.name: spec.code_version for spec in found.ops} for found in (one, other)]
+    return sorted(name for name in versions[0].keys() | versions[1].keys() if versions[0].get(name) != versions[1].get(name))
+
+
 _loaded: dict[str, Catalogue] = {}
 
 

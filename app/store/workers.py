@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from app import clock
-from app.store import rescues, transitions
+from app.store import catalogue, rescues, transitions
 from app.store.status import RunStatus
 from app.store.tables import runs, workers
 
@@ -55,6 +55,16 @@ def registered(connection: Connection) -> list[dict[str, Any]]:
     held = select(func.count()).where(runs.c.worker == workers.c.id, runs.c.status == RunStatus.running).scalar_subquery()
     query = select(workers, held.label("running")).where(workers.c.stopped_at.is_(None)).order_by(workers.c.started_at)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def others(connection: Connection, worker: str, digest: str) -> list[tuple[str, list[str]]]:
+    """Living workers whose catalogue is not this worker's: who each is, and which ops differ."""
+    own = catalogue.load(connection, digest)
+    return [
+        (f"{row['host']} process {row['pid']}", catalogue.difference(own, catalogue.load(connection, row["catalogue"])))
+        for row in registered(connection)
+        if row["id"] != worker and row["catalogue"] not in (None, digest)
+    ]
 
 
 def catalogues_since(connection: Connection, instant: datetime) -> set[str]:

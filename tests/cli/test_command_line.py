@@ -15,10 +15,10 @@ from app.cli import commands, screen
 from tests.service import OPENBELL
 
 
-def openbell(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def openbell(data_dir: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {"OPENBELL_DATA_DIR": str(data_dir), "PATH": "/usr/bin:/bin"}
     return subprocess.run(
-        [OPENBELL, *arguments], env=environment, cwd=data_dir, capture_output=True, text=True, check=False, timeout=60
+        [OPENBELL, *arguments], env=environment, cwd=cwd or data_dir, capture_output=True, text=True, check=False, timeout=60
     )
 
 
@@ -48,6 +48,14 @@ def test_a_difference_that_cannot_be_told_is_none_that_was_found(tmp_path: Path)
     assert openbell(tmp_path, "apply", str(tmp_path)).returncode == commands.NO_SERVICE
 
 
+def test_a_service_that_is_stopping_says_so(tmp_path: Path) -> None:
+    said = {"address": "http://127.0.0.1:1", "pid": 7, "host": "here", "stopping": True}
+    (tmp_path / "service.json").write_text(json.dumps(said))
+    done = openbell(tmp_path, "runs")
+    assert done.returncode == commands.NO_SERVICE
+    assert "is stopping (process 7)" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [("run",), ("run", "x", "-p", "nameless"), ("runs", "--limit", "0"), ("no-such-command",)])
 def test_wrong_usage_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert openbell(tmp_path, *arguments).returncode == 2
@@ -63,6 +71,14 @@ def test_settings_that_are_not_valid_are_exit_code_2(tmp_path: Path) -> None:
 def test_migrate_makes_the_database(tmp_path: Path) -> None:
     done = openbell(tmp_path, "db", "migrate")
     assert (done.returncode, (tmp_path / "openbell.db").exists()) == (0, True), done.stderr
+
+
+def test_a_data_dir_that_is_a_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for arguments in (("db", "migrate"), ("serve",)):
+        done = openbell(tmp_path / "file", *arguments, cwd=tmp_path)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        assert "is no folder" in done.stderr
 
 
 def test_a_param_is_json_or_text() -> None:

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from app import clock
 from app.cli.doctor import examine
 from app.cli.doctor.finding import Finding
-from app.store import calendar_sources, migrate
+from app.definitions.catalogue import Catalogue, OpSpec
+from app.store import calendar_sources, catalogue, migrate, workers
 from app.store.database import Database
 from tests.service import OPENBELL
+from tests.store.conftest import register
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +80,30 @@ def test_a_calendar_that_ends_soon(data_dir: Path) -> None:
     database.close()
     finding = found("calendars")
     assert (finding.status, str(today) in finding.detail) == ("warning", True)
+
+
+def test_workers_with_other_ops(data_dir: Path) -> None:
+    database = _database(data_dir)
+    migrate.upgrade(database.engine)
+    for name, ops in (("first", ["shared"]), ("second", ["shared", "extra"])):
+        known = Catalogue(ops=tuple(OpSpec(name=op, module="m", code_version="1") for op in ops))
+        digest = database.write(partial(catalogue.save, found=known))
+        database.write(partial(register, worker=name))
+        database.write(partial(workers.set_catalogue, worker=name, digest=digest))
+    database.close()
+    finding = found("workers")
+    assert (finding.status, finding.detail) == ("warning", "h process 1 and h process 1 have other ops: extra")
+
+
+def test_a_database_that_is_damaged_is_a_sentence_and_a_hint(data_dir: Path) -> None:
+    database = _database(data_dir)
+    migrate.upgrade(database.engine)
+    database.close()
+    with (data_dir / "openbell.db").open("r+b") as file:
+        file.write(b"x" * 100)
+    findings = [finding for finding in examine() if finding.status == "failed"]
+    assert {finding.check for finding in findings} >= {"database"}
+    assert not [finding for finding in findings if "Traceback" in finding.hint or "restore" not in finding.hint]
 
 
 def test_files_that_are_not_there(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from app.engine import liveness
 from app.manager import PipelineManager
 from app.settings import Settings
 from app.store import rescues, workers
@@ -108,6 +109,8 @@ def test_a_worker_whose_runs_were_taken_over_meanwhile_ends_its_processes_before
     assert not any(map(executes, pids))
     assert worker.worker not in registered(manager)
     assert list(registered(manager).values()) == [worker.pid]
+    locks = tmp_path / "var"
+    wait_until(lambda: liveness.locked(locks) == set(registered(manager)), 20, what="its lock file is swept")
 
 
 def test_nothing_that_a_killed_worker_had_started_lives_when_its_run_begins_again(

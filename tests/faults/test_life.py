@@ -176,14 +176,39 @@ def test_a_rolling_restart_of_two_workers_loses_nothing_and_does_nothing_twice(
     database.close()
 
 
-def test_two_services_share_a_data_dir(start_service: Callable[..., RunningService]) -> None:
-    first = start_service(op_modules=MODULES, grace_seconds=GRACE_SECONDS)
-    run, gate = gated(first)
-    address = first.address
-    second = start_service(folder=first.folder, op_modules=MODULES, grace_seconds=GRACE_SECONDS)
-    assert second.http.get(f"/api/v1/runs/{run}").json()["status"] == "running"
+def follower(service: RunningService, *arguments: str) -> "subprocess.Popen[str]":
+    """The command line, at work."""
+    command = [OPENBELL, *arguments]
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=service.folder, env=service.environment, **piped)
+
+
+def is_connected(process: "subprocess.Popen[str]") -> bool:
+    return any(one.status == psutil.CONN_ESTABLISHED for one in psutil.Process(process.pid).net_connections())
+
+
+def test_who_follows_a_run_waits_for_the_service_to_come_back_and_a_second_service_is_refused(
+    start_service: Callable[..., RunningService], wait_until: Callable[..., Any]
+) -> None:
+    service = start_service(op_modules=MODULES, grace_seconds=GRACE_SECONDS)
+    run, gate = gated(service)
+    wait_until(Path(f"{gate}.reached").exists, _DEADLINE_SECONDS)
+    announced = (service.data_dir / "service.json").read_text()
+    second = subprocess.run(
+        [OPENBELL, "serve"], cwd=service.folder, env=service.environment, capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 2
+    assert f"process {service.pid}, {service.address}" in second.stderr
+    assert (service.data_dir / "service.json").read_text() == announced
+    followers = [follower(service, "run", "held_job", "--wait"), follower(service, "logs", "-f", run)]
+    wait_until(lambda: all(map(is_connected, followers)), _DEADLINE_SECONDS)
+    wait_until(lambda: service.http.get("/api/v1/queue").json()["queued"] == 1)
+    os.kill(service.pid, signal.SIGTERM)
+    wait_until(lambda: json.loads((service.data_dir / "service.json").read_text())["stopping"], _DEADLINE_SECONDS)
+    service.ended()
+    assert not (service.data_dir / "service.json").exists()
+    service.start()
     gate.touch()
-    assert second.http.get(f"/api/v1/runs/{run}?wait=60").json()["status"] == "succeeded"
-    first.stop()
-    assert second.address != address, "the address of the one that still runs stays"
-    assert second.http.get("/readyz").status_code == 200
+    for one in followers:
+        _, said = one.communicate(timeout=2 * _DEADLINE_SECONDS)
+        assert (one.returncode, "Waiting for it" in said) == (0, True), said

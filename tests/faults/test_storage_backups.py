@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app.errors import ConfigurationError
 from app.settings import PREFIX
 from app.store import migrate, occupancy, rescues, runs
 from tests.faults.place import Opened, Place
@@ -95,6 +96,23 @@ def test_a_restore_waits_for_the_service_to_be_stopped_and_a_start_for_the_resto
     with occupancy.alone(place.data_dir), pytest.raises(Exception, match="restore"), occupancy.shared(place.data_dir):
         pass
     place("restore", folder)
+
+
+def test_of_the_roles_of_which_sqlite_has_one_process_a_second_is_refused(place: Place) -> None:
+    with occupancy.roles(place.data_dir, ["api", "worker"]):
+        with occupancy.roles(place.data_dir, ["worker"]), occupancy.roles(place.data_dir, ["scheduler", "worker"]):
+            pass
+        with pytest.raises(ConfigurationError, match=f"role 'api': process {os.getpid()}"):
+            occupancy.roles(place.data_dir, ["api"]).__enter__()
+    with occupancy.roles(place.data_dir, ["api"]):
+        pass
+
+
+@pytest.mark.parametrize("said", ["{", "[]", "{}", '{"database": {}}'])
+def test_a_backup_whose_list_is_damaged_is_refused_with_a_sentence(place: Place, said: str) -> None:
+    folder = Path(place("backup")["folder"])
+    (folder / "backup.json").write_text(said)
+    assert "backup.json is damaged" in place("restore", str(folder), code=2)["detail"]
 
 
 @pytest.mark.parametrize("how", ["newer", "damaged", "truncated", "changed"])

@@ -1,5 +1,6 @@
 """Files for their owner's eyes only: whole, and of two first writers one."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,3 +20,12 @@ def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
     path.touch()
     assert private.write_first(path, "secret\n") == "secret"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_swept_and_what_another_writes_now_is_not(tmp_path: Path) -> None:
+    old, new = tmp_path / ".key.1.2", tmp_path / ".key.3.4"
+    for left in (old, new):
+        left.touch()
+    os.utime(old, (0, 0))
+    private.write(tmp_path / "key", "secret\n")
+    assert sorted(tmp_path.iterdir()) == [new, tmp_path / "key"]

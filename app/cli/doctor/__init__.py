@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     machine.port,
     state.database,
     state.calendars,
+    state.workers,
     definitions.own_folder,
     source.readable,
     children.modules,

@@ -8,6 +8,7 @@ from app.errors import ConfigurationError, Damaged, OpenbellError
 from app.settings import PREFIX, Settings
 from app.store import calendars as stored
 from app.store import identity, migrate, sqlite
+from app.store import workers as registered
 from app.store.database import Database
 
 
@@ -66,6 +67,27 @@ def calendars(settings: Settings) -> Iterator[Finding]:
             yield ok("calendars", text)
     if not known:
         yield warning("calendars", "none planted yet", "Start the service once.")
+
+
+def workers(settings: Settings) -> Iterator[Finding]:
+    """Whether all that work have the same ops."""
+    if is_new(settings):
+        return
+    try:
+        with reach(settings) as opened, opened.read() as connection:
+            if migrate.revision(connection) != migrate.HEAD:
+                return
+            known = [row for row in registered.registered(connection) if row["catalogue"] is not None]
+            found = registered.others(connection, known[0]["id"], known[0]["catalogue"]) if known else []
+    except OpenbellError as error:
+        yield failed("workers", error.detail, error.hint or "")
+        return
+    hint = f"Give all the same {PREFIX}OP_MODULES and code, and start them again."
+    for who, ops in found:
+        first = f"{known[0]['host']} process {known[0]['pid']}"
+        yield warning("workers", f"{first} and {who} have other ops: {', '.join(ops[:5])}", hint)
+    if not found:
+        yield ok("workers", f"{len(known)} work" + (", with the same ops" if len(known) > 1 else ""))
 
 
 def is_new(settings: Settings) -> bool:
