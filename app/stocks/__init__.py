@@ -3,8 +3,20 @@
 Importing it registers what it brings: the lake, the ops, the calendars, the shipped documents.
 """
 
-from app.stocks import catalog, exchanges, queries, readiness
+from app.stocks import catalog, exchanges, missing, queries, readiness
 from app.stocks.lake import market_lake
 from app.stocks.ops import calculation, complete, load, saving, validate
 
-__all__ = ["calculation", "catalog", "complete", "exchanges", "load", "market_lake", "queries", "readiness", "saving", "validate"]
+__all__ = [
+    "calculation",
+    "catalog",
+    "complete",
+    "exchanges",
+    "load",
+    "market_lake",
+    "missing",
+    "queries",
+    "readiness",
+    "saving",
+    "validate",
+]
