@@ -31,8 +31,8 @@ def runs(
     if as_json:
         screen.document(answer)
         return
-    headers = ("run", "job", "trade date", "status", "queued at", "duration", "why")
-    screen.table(headers, map(_row, answer["items"]), spare=("queued at", "duration", "trade date", "why"))
+    headers = ("run", "job", "trade date", "status", "priority", "queued at", "duration", "why")
+    screen.table(headers, map(_row, answer["items"]), spare=("queued at", "duration", "trade date", "why", "priority"))
 
 
 def cancel(run: RunId, as_json: Json = False) -> None:
@@ -48,7 +48,7 @@ def retry(
     note: Annotated[str | None, typer.Option(help="Why this run was made.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Do a run again, as a new run; prints its id."""
+    """Do a run again, as a new run; prints its id. A run in which nothing failed takes --from start, or a step."""
     service = connect()
     body = {"from": start, **({"note": note} if note is not None else {})}
     made = service.post(path("runs", whole_id(service, run), "retry"), body, Idempotency_Key=str(uuid.uuid4()))
@@ -72,7 +72,10 @@ def whole_id(service: Service, text: str) -> str:
 
 def _row(run: dict[str, Any]) -> list[Any]:
     queued, took = screen.instant(run["queued_at"]), screen.seconds(run["duration"])
-    return [run["id"], run["job"], run["trade_date"], run["status"], queued, took, follow.why(run)]
+    waits = f"waiting: {run['waiting_for']}" if run["waiting_for"] else ""
+    again = f"retry of {run['retry_of']}" if run["retry_of"] else ""
+    reasons = "; ".join(part for part in (follow.why(run), waits, again) if part)
+    return [run["id"], run["job"], run["trade_date"], run["status"], run["priority"], queued, took, reasons]
 
 
 def _stopping(run: dict[str, Any]) -> str:

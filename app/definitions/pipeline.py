@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -68,10 +68,11 @@ class Pipeline:
         return params_schema(self.document.get("params", {}))
 
 
-def parse_pipeline(document: object, catalogue: Catalogue, *, pools: Collection[str] | None = None) -> Pipeline:
+def parse_pipeline(document: object, catalogue: Catalogue, *, pools: Mapping[str, int] | None = None) -> Pipeline:
     """The pipeline that the document describes. Raises Invalid with every fault, each with its JSON pointer.
 
-    With `pools`, a node that wants slots of another pool is a fault: its runs would wait for ever.
+    With `pools`, the sizes of those that are there, a node that wants slots of another, or more than that, is a fault: its runs
+    would wait for ever. A pool of size 0 is closed for now, and takes any.
     """
     faults = Faults()
     must_be_plain(document, faults, _DETAIL)

@@ -1,6 +1,6 @@
 """What a pipeline's nodes mean: against the ops of a catalogue, against each other, against the declared params."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,18 +51,28 @@ def check_nodes(drafts: list[Draft], declared: Declared, catalogue: Catalogue, f
     _check_cycles(drafts, known, faults)
 
 
-def check_pools(drafts: list[Draft], catalogue: Catalogue, known: Collection[str], faults: Faults) -> None:
-    """Note pools that are not among the known ones, of nodes and of their ops."""
+def check_pools(drafts: list[Draft], catalogue: Catalogue, known: Mapping[str, int], faults: Faults) -> None:
+    """Note pools that are not among the known ones, or can never be had, of nodes and of their ops."""
     ops = catalogue.by_name
     for draft in drafts:
         own = draft.pools or {}
-        for pool in own:
+        for pool, count in own.items():
             if pool not in known:
                 faults.add(draft.at("pools", pool), f"there is no pool {pool!r}{faults.near(pool, known)}")
+            elif 0 < known[pool] < count:
+                faults.add(draft.at("pools", pool), _too_many(count, pool, known[pool]))
         spec = ops.get(draft.op or "")
-        for pool in spec.pools if spec else ():
-            if pool not in known and pool not in own:
+        for pool, count in spec.pools.items() if spec else ():
+            if pool in own:
+                continue
+            if pool not in known:
                 faults.add(draft.at("op"), f"op {draft.op!r} needs the pool {pool!r}, which is not there")
+            elif 0 < known[pool] < count:
+                faults.add(draft.at("op"), f"op {draft.op!r}: {_too_many(count, pool, known[pool])}")
+
+
+def _too_many(count: int, pool: str, size: int) -> str:
+    return f"needs {count} slots of the pool {pool!r}, which has only {size}: it would wait for ever"
 
 
 def _check_inputs(draft: Draft, spec: OpSpec | None, known: Mapping[str, tuple[Draft, OpSpec | None]], faults: Faults) -> None:

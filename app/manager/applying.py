@@ -130,9 +130,8 @@ class _Application:
     def _checked(self, key: Key, raw: Document) -> tuple[Document, bool]:
         if key[0] == "pool":
             return parse_pool(raw).document, False
-        # A pool whose file has faults is still one that may be named.
-        known = [pool["name"] for pool in pools.all_named(self.connection)]
-        known += [name for kind, name in self.tree.broken if kind == "pool"]
+        # A pool whose file has faults is still one that may be named, of whatever size.
+        known = pools.sizes(self.connection) | {name: 0 for kind, name in self.tree.broken if kind == "pool"}
         valid, _ = checked(self.connection, self.catalogue, key[0], raw, known)
         paused = bool(valid.pop("paused", False))
         if used(key, valid) in self.tree.broken:

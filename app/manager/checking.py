@@ -21,7 +21,7 @@ _SCHEDULE_HINT = 'For example "cron": "0 9 * * 1-5", or "at": "close+30m" with "
 
 
 def checked(
-    connection: Connection, catalogue: Catalogue, kind: str, document: object, known_pools: Collection[str]
+    connection: Connection, catalogue: Catalogue, kind: str, document: object, known_pools: Mapping[str, int]
 ) -> tuple[dict[str, Any], str | None]:
     """The valid document of any kind, and the name of what it uses. Raises Invalid with every fault."""
     if kind == "pipeline":

@@ -85,7 +85,7 @@ class PipelineManager(Data, Operation, Timing, People, Calendars, Folders):
 
         def save(connection: Connection) -> Saved:
             found = catalogue.current(connection)
-            known_pools = [pool["name"] for pool in pools.all_named(connection)]
+            known_pools = pools.sizes(connection)
             valid, uses = checked(connection, found, kind, document, known_pools)
             # Not part of any version: a document that is read, changed and sent back says nothing new by it.
             valid.pop("paused", None)
@@ -105,7 +105,7 @@ class PipelineManager(Data, Operation, Timing, People, Calendars, Folders):
         """The canonical document that registering would store. Raises Invalid with every fault."""
         with self.database.read() as connection:
             found = catalogue.current(connection)
-            known_pools = [pool["name"] for pool in pools.all_named(connection)]
+            known_pools = pools.sizes(connection)
             return checked(connection, found, "pipeline", document, known_pools)[0]
 
     def definition(self, kind: Kind, name: str, version: int | None = None) -> Definition:
@@ -242,7 +242,9 @@ class PipelineManager(Data, Operation, Timing, People, Calendars, Folders):
     def list_runs(self, wanted: runs.Filter, *, before: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Runs, newest first, without their steps."""
         with self.database.read() as connection:
-            return views.run_views(connection, runs.page(connection, wanted, before, limit), with_steps=False)
+            return views.run_views(
+                connection, runs.page(connection, wanted, before, limit), with_steps=False, lack=self.database.lack()
+            )
 
     def wait_run(self, run_id: str, seconds: float | None) -> dict[str, Any]:
         """The run once it is final, or as it is when the seconds are over. Blocks its thread; a face waits otherwise."""

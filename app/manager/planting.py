@@ -35,7 +35,7 @@ def plant(connection: Connection, catalogue: Catalogue, shipped: ShippedDocument
     """Store one shipped definition; False when the user's own stands, or nothing changed."""
     if shipped.kind == "pool":
         return _plant_pool(connection, shipped.document)
-    known_pools = [pool["name"] for pool in pools.all_named(connection)]
+    known_pools = pools.sizes(connection)
     document, uses = checked(connection, catalogue, shipped.kind, shipped.document, known_pools)
     paused = document.pop("paused", False)
     key, name = content_hash(document), document["name"]

@@ -18,11 +18,15 @@ _TAKEN_OVER = ("status", "attempt", "started_at", "finished_at", "metrics", "out
 def retry(connection: Connection, catalogue: Catalogue, run_id: str, start: str, note: str | None) -> NewRun:
     """The run that retries this one from `failed`, from `start`, or from a node and all behind it.
 
-    Raises NotFound; Conflict while the run is not final; Invalid for a node that its pipeline does not have.
+    Raises NotFound; Conflict while the run is not final, and from `failed` when it succeeded; Invalid for a node that its
+    pipeline does not have.
     """
     old = runs.get(connection, run_id)
     if not RunStatus(old["status"]).is_final:
         raise Conflict(f"Run {run_id} is {old['status']}: only a run that has ended can be retried.")
+    if start == "failed" and old["status"] == RunStatus.succeeded:
+        hint = 'Do all of it again with "from": "start" (openbell retry --from start), or name the step to begin with.'
+        raise Conflict(f"Nothing failed in run {run_id}: it succeeded.", hint=hint)
     job = definitions.get(connection, "job", old["job"], old["job_version"])
     pipeline = definitions.get(connection, "pipeline", old["pipeline"], old["pipeline_version"])
     steps = runs.steps_of(connection, [run_id])

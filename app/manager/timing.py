@@ -41,7 +41,7 @@ class Timing:
     ) -> dict[str, Any]:
         """What a schedule of that document would do; it is not stored. Raises Invalid with every fault."""
         with self.database.read() as connection:
-            known_pools = [pool["name"] for pool in pools.all_named(connection)]
+            known_pools = pools.sizes(connection)
             valid, _ = checked(connection, catalogue.current(connection), "schedule", document, known_pools)
             return _preview(valid, calendar_of(connection, valid), start, until, count)
 

@@ -1,5 +1,6 @@
 """Read-only questions: how a job does, what waits, what is due. None of them scans the history of other jobs."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 from app import clock
 from app.errors import Invalid
 from app.store import calendars, schedules
-from app.store.status import RunStatus
+from app.store.status import INTERRUPTIONS, RunStatus
 from app.store.tables import runs, step_attempts, steps
 from app.store.views import seconds, shown
 
@@ -125,17 +126,21 @@ def job_metrics(connection: Connection, job: str, stretch: Window) -> dict[str, 
         .order_by(runs.c.id)
     ).all()
     counts = {status.value: sum(row.status == status for row in rows) for status in RunStatus}
-    ended = [row for row in rows if row.status in (RunStatus.succeeded, RunStatus.failed)]
+    attempts = _attempts(connection, job, stretch)
+    # Of a run that was interrupted, the time also counts how long nobody executed it.
+    interrupted = {attempt.run_id for attempt in attempts if attempt.reason in INTERRUPTIONS}
+    ended = [row for row in rows if row.status in (RunStatus.succeeded, RunStatus.failed) and row.id not in interrupted]
     return {
         "name": job,
         "window": stretch.text,
         "since": shown(stretch.since),
         "counts": counts,
+        "interrupted": len(interrupted),
         "success_rate": _rate(counts),
         "duration": percentiles([seconds(row.started_at, row.finished_at) for row in ended]),
         "queue_seconds": percentiles([seconds(row.queued_at, row.started_at) for row in rows]),
-        "steps": _step_metrics(connection, job, stretch),
-        "days": _days(rows),
+        "steps": _step_metrics(connection, job, attempts),
+        "days": _days(rows, interrupted),
     }
 
 
@@ -147,25 +152,29 @@ def percentiles(values: list[float | None]) -> dict[str, float | None]:
     return {f"p{p}": known[max(0, -(-len(known) * p // 100) - 1)] for p in (50, 95, 99)}
 
 
-def _step_metrics(connection: Connection, job: str, stretch: Window) -> list[dict[str, Any]]:
-    attempts = connection.execute(
-        select(step_attempts.c.node, step_attempts.c.status, step_attempts.c.started_at, step_attempts.c.finished_at)
-        .join(runs, runs.c.id == step_attempts.c.run_id)
-        .where(_within(job, stretch), step_attempts.c.finished_at.is_not(None))
-    ).all()
+def _attempts(connection: Connection, job: str, stretch: Window) -> Sequence[Any]:
+    """Every try of a step that has ended."""
+    names = ("run_id", "node", "status", "reason", "started_at", "finished_at")
+    query = select(*(step_attempts.c[name] for name in names)).join(runs, runs.c.id == step_attempts.c.run_id)
+    return connection.execute(query.where(_within(job, stretch), step_attempts.c.finished_at.is_not(None))).all()
+
+
+def _step_metrics(connection: Connection, job: str, attempts: Sequence[Any]) -> list[dict[str, Any]]:
     newest = connection.execute(select(func.max(runs.c.id)).where(runs.c.job == job, runs.c.finished_at.is_not(None))).scalar()
     latest = connection.execute(
         select(steps.c.node, steps.c.op, steps.c.metrics).where(steps.c.run_id == newest).order_by(steps.c.position)
     ).all()
     found = []
     for step in latest:
-        own = [row for row in attempts if row.node == step.node]
+        tries = [row for row in attempts if row.node == step.node]
+        own = [row for row in tries if row.status in ("succeeded", "failed") and row.reason not in INTERRUPTIONS]
         found.append(
             {
                 "node": step.node,
                 "op": step.op,
-                "attempts": len(own),
+                "attempts": len(tries),
                 "failed": sum(row.status == "failed" for row in own),
+                "interrupted": sum(row.reason in INTERRUPTIONS for row in tries),
                 "duration": percentiles([seconds(row.started_at, row.finished_at) for row in own]),
                 "metrics": step.metrics,
             }
@@ -173,7 +182,7 @@ def _step_metrics(connection: Connection, job: str, stretch: Window) -> list[dic
     return found
 
 
-def _days(rows: Any) -> list[dict[str, Any]]:
+def _days(rows: Any, interrupted: Collection[str]) -> list[dict[str, Any]]:
     days: dict[date, list[Any]] = {}
     for row in rows:
         days.setdefault(clock.market_date(row.queued_at), []).append(row)
@@ -182,7 +191,9 @@ def _days(rows: Any) -> list[dict[str, Any]]:
             "date": day.isoformat(),
             "succeeded": sum(row.status == RunStatus.succeeded for row in own),
             "failed": sum(row.status == RunStatus.failed for row in own),
-            "duration": percentiles([seconds(row.started_at, row.finished_at) for row in own])["p50"],
+            "duration": percentiles([seconds(row.started_at, row.finished_at) for row in own if row.id not in interrupted])[
+                "p50"
+            ],
         }
         for day, own in sorted(days.items())
     ]

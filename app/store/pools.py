@@ -95,6 +95,12 @@ def get(connection: Connection, name: str) -> dict[str, Any]:
     raise NotFound(f"There is no pool {name!r}.")
 
 
+def sizes(connection: Connection) -> dict[str, int]:
+    """The size of every pool but the jobs' own, by name."""
+    rows = connection.execute(select(pools.c.name, pools.c.size).where(pools.c.name.not_like(JOB + "%")))
+    return {row.name: row.size for row in rows}
+
+
 def all_named(connection: Connection) -> list[dict[str, Any]]:
     """Every pool but the jobs' own."""
     held = select(func.count()).where(slots.c.pool == pools.c.name, slots.c.run_id.is_not(None)).scalar_subquery()

@@ -53,6 +53,9 @@ class Reason(StrEnum):
 FINAL_RUN = frozenset({RunStatus.succeeded, RunStatus.failed, RunStatus.cancelled})
 FINAL_STEP = frozenset({StepStatus.succeeded, StepStatus.failed, StepStatus.skipped, StepStatus.cancelled})
 
+INTERRUPTIONS = frozenset({Reason.interrupted, Reason.lease_lost})
+"""Why an attempt ended that did not fail: what was around it went."""
+
 CRASH_LIMIT = 3
 """The lost child at which a run fails with `crash_loop`."""
 

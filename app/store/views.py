@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping
 from app import clock
 from app.store import lake, runs, waiting
 from app.store.definitions import Definition
+from app.store.status import StepStatus
 
 
 def shown(value: Any) -> Any:
@@ -23,8 +24,11 @@ def seconds(begin: datetime | None, end: datetime | None) -> float | None:
     return max((end - begin).total_seconds(), 0.0) if begin and end else None
 
 
-def run_views(connection: Connection, rows: Sequence[RowMapping], *, with_steps: bool = True) -> list[dict[str, Any]]:
-    """Runs as the contract shows them, with their steps: three queries, however many runs."""
+def run_views(
+    connection: Connection, rows: Sequence[RowMapping], *, with_steps: bool = True, lack: str | None = None
+) -> list[dict[str, Any]]:
+    """Runs as the contract shows them, with their steps and what they wait for; `lack` as for `waiting.Queue`."""
+    queue = waiting.Queue(connection, lack)
     ids = [row["id"] for row in rows]
     published = lake.published_by(connection, ids) if ids else {}
     steps: dict[str, list[dict[str, Any]]] = {run_id: [] for run_id in ids}
@@ -33,7 +37,7 @@ def run_views(connection: Connection, rows: Sequence[RowMapping], *, with_steps:
             steps[step["run_id"]].append(step_view(step))
     views = []
     for row in rows:
-        view = _run_view(row, published.get(row["id"], []))
+        view = {**_run_view(row, published.get(row["id"], [])), "waiting_for": queue.reason(row)}
         views.append({**view, "steps": steps[row["id"]]} if with_steps else view)
     return views
 
@@ -44,9 +48,8 @@ def accepted_view(accepted: runs.Accepted) -> dict[str, Any]:
 
 
 def run_view(connection: Connection, run_id: str, lack: str | None = None) -> dict[str, Any]:
-    """One run with its steps; `lack` as for `waiting.reason`. Raises NotFound."""
-    row = runs.get(connection, run_id)
-    return {**run_views(connection, [row])[0], "waiting_for": waiting.reason(connection, row, lack)}
+    """One run with its steps; `lack` as for `run_views`. Raises NotFound."""
+    return run_views(connection, [runs.get(connection, run_id)], lack=lack)[0]
 
 
 _RUN = (
@@ -79,6 +82,8 @@ def step_view(row: Mapping[Any, Any]) -> dict[str, Any]:
         "metrics": row["metrics"],
         "outputs": row["outputs"],
         "error": row["error"],
+        # By a retry by hand: no attempt of this run has begun it.
+        "taken_over": row["status"] == StepStatus.succeeded and row["run_attempt"] == 0,
     }
 
 

@@ -85,6 +85,7 @@ def test_lists_are_filtered_and_come_in_pages(planted: House) -> None:
     assert [run["id"] for run in [*first["items"], *second["items"]]] == [*reversed(ids)]
     assert second["next_cursor"] is None
     assert "steps" not in first["items"][0]
+    assert first["items"][0]["waiting_for"] == "no worker is alive"
 
 
 def test_cancel(planted: House) -> None:
@@ -107,7 +108,14 @@ def test_retry_makes_a_new_run_that_keeps_what_is_finished(planted: House) -> No
     again = answer.json()
     assert answer.headers["location"] == f"/api/v1/runs/{again['id']}"
     assert (again["retry_of"], again["note"]) == (run_id, "again")
-    assert [step["status"] for step in again["steps"]] == ["succeeded", "pending"]
+    assert [(step["status"], step["taken_over"]) for step in again["steps"]] == [("succeeded", True), ("pending", False)]
+    planted.end(planted.claim(), "b")
+    steps = client.get(f"/runs/{again['id']}").json()["steps"]
+    assert [(step["status"], step["taken_over"]) for step in steps] == [("succeeded", True), ("succeeded", False)]
+    nothing = client.post(f"/runs/{again['id']}/retry")
+    assert (nothing.status_code, nothing.json()["detail"]) == (409, f"Nothing failed in run {again['id']}: it succeeded.")
+    assert "--from start" in nothing.json()["hint"]
+    assert client.post(f"/runs/{again['id']}/retry", json={"from": "start"}).status_code == 202
     refused = client.post(f"/runs/{run_id}/retry", json={"from": "aa"})
     assert refused.status_code == 422
     assert refused.json()["errors"] == [{"pointer": "/from", "message": "there is no node 'aa'; did you mean 'a'?"}]

@@ -240,9 +240,7 @@ def test_a_queued_run_says_what_it_waits_for(house: House, tmp_path: Path, wait_
     wait_until(mark.exists)
     assert house.manager.get_run(running["id"])["waiting_for"] is None
     behind = house.manager.run_job(job)
-    assert (
-        house.manager.get_run(behind["id"])["waiting_for"] == f"room in the pool 'job:{job}': 1 of 1 slots are held, it needs 1"
-    )
+    assert house.manager.get_run(behind["id"])["waiting_for"] == "the job's max_concurrent_runs (1) is reached"
     house.manager.pause("job", job)
     assert house.manager.get_run(behind["id"])["waiting_for"] == f"the job '{job}' is paused"
     for run in (behind, running):

@@ -63,7 +63,7 @@ anything = st.recursive(
 )
 
 PARSERS: dict[str, Callable[[Any], Any]] = {
-    "pipeline": lambda document: parse_pipeline(document, CATALOGUE, pools=[]),
+    "pipeline": lambda document: parse_pipeline(document, CATALOGUE, pools={}),
     "job": lambda document: parse_job(document, stock_analysis(), pipelines=["a"]),
     "schedule": lambda document: parse_schedule(document, ["a"], pipeline_of=lambda name: stock_analysis()),
     "trigger": lambda document: parse_trigger(document, ["a", "job"], pipeline_of=lambda name: stock_analysis()),

@@ -73,10 +73,20 @@ def test_a_required_param_must_be_given() -> None:
 def test_unknown_pools_are_faults_when_the_known_ones_are_given() -> None:
     document = stock_analysis()
     document["nodes"][0] = {"id": "load", "op": "fetch", "params": {"token": {"$secret": "TOKEN"}}}
-    assert faults(document, pools=["cpus"]) == {
+    assert faults(document, pools={"cpus": 1}) == {
         "/nodes/0/op": "op 'fetch' needs the pool 'vendor', which is not there",
         "/nodes/2/pools/cpu": "there is no pool 'cpu'; did you mean 'cpus'?",
     }
+
+
+def test_more_slots_than_a_pool_has_is_a_fault() -> None:
+    document = stock_analysis()
+    document["nodes"][0] = {"id": "load", "op": "fetch", "params": {"token": {"$secret": "TOKEN"}}}
+    document["nodes"][2]["pools"] = {"cpu": 5}
+    faulty = faults(document, pools={"cpu": 1, "vendor": 1})
+    assert faulty["/nodes/2/pools/cpu"] == "needs 5 slots of the pool 'cpu', which has only 1: it would wait for ever"
+    for size in (5, 0):
+        assert "cpu" not in str(faults(document, pools={"cpu": size})), "a closed pool says nothing of how large it will be"
 
 
 def test_a_secret_is_named_and_never_written_down() -> None:

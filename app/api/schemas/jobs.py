@@ -41,6 +41,7 @@ class StepMetrics(Shown):
     op: str
     attempts: int
     failed: int
+    interrupted: int = Field(description="Attempts that ended with their worker or beside another step; no part of duration.")
     duration: Percentiles
     metrics: dict[str, Any] | None = Field(description="What its newest run reported.")
 
@@ -61,6 +62,7 @@ class JobMetrics(Shown):
     window: str
     since: Instant | None
     counts: dict[str, int]
+    interrupted: int = Field(description="Runs of which an attempt was interrupted; no part of duration.")
     success_rate: Rate
     duration: Percentiles
     queue_seconds: Percentiles

@@ -69,6 +69,7 @@ class Step(Shown):
     metrics: dict[str, Any] | None
     outputs: dict[str, Any] | None
     error: StepError | None
+    taken_over: bool = Field(description="Finished by the run that this one retries.")
 
 
 class Attempt(Shown):
@@ -106,7 +107,7 @@ class Snapshots(Shown):
 
 
 class RunSummary(Shown):
-    """A run without its steps, as lists show it."""
+    """A run without its steps, as lists show it. `waiting_for` says in a sentence what a queued run waits for."""
 
     id: str
     job: str
@@ -136,13 +137,13 @@ class RunSummary(Shown):
     worker: str | None
     code_versions: dict[str, str]
     snapshots: Snapshots
+    waiting_for: str | None = None
 
 
 class Run(RunSummary):
-    """One execution of a job. `waiting_for` says in a sentence what a queued run waits for; null once it is claimed."""
+    """One execution of a job."""
 
     steps: list[Step]
-    waiting_for: str | None = None
 
 
 class LogLine(Shown):
