@@ -123,8 +123,11 @@ def _decide(
     planned_until = min(planned_until, now)
     held = _known_by_now(connection, definition)
     after = min([planned_until, *(due_at - _JUST_BEFORE for due_at in held.values())])
-    settled = firings.decided(connection, "schedule", definition.name, planned_until, now)
-    candidates = list(islice(_open(timetable, after, now, planned_until, held, settled), 2 * KEPT))
+    # Which session is the nth may turn out only later: then a moment that was passed over is one after all.
+    turned_out = held and isinstance(definition.document.get("day"), Mapping)
+    begun = after if turned_out else planned_until
+    settled = firings.decided(connection, "schedule", definition.name, begun, now)
+    candidates = list(islice(_open(timetable.between(after, now), begun, held, settled), 2 * KEPT))
     if len(candidates) == 2 * KEPT:
         # The lane is everybody's: a long outage is worked off in parts.
         return [_together(definition, candidates[:KEPT])], candidates[KEPT - 1].due_at
@@ -141,11 +144,11 @@ def _known_by_now(connection: Connection, definition: Definition) -> dict[str, d
 
 
 def _open(
-    timetable: Timetable, after: datetime, now: datetime, planned_until: datetime, held: Mapping[str, datetime], settled: set[str]
+    candidates: Iterable[Candidate], begun: datetime, held: Mapping[str, datetime], settled: set[str]
 ) -> Iterator[Candidate]:
-    for candidate in timetable.between(after, now):
+    for candidate in candidates:
         key = _key(candidate)
-        if key in held or (candidate.due_at > planned_until and key not in settled):
+        if key in held or (candidate.due_at > begun and key not in settled):
             yield candidate
 
 

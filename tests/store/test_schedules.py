@@ -170,6 +170,17 @@ def test_a_moment_that_the_calendar_takes_back_is_none(database: Database, time:
     assert ledger(database)[-1] == ("11-06 15:00", "skipped", "no_moment", None)
 
 
+def test_a_moment_that_turns_out_to_have_been_one_is_caught_up(database: Database, time: Clock) -> None:
+    define(database, "schedule", {"name": "s", "job": "j", "at": "open", "day": {"nth": 1, "of": "month"}, "calendar": "XSHG"})
+    time.set("2026-11-06 12:00")
+    look(database)
+    assert ledger(database)[-1] == ("11-02 09:30", "held", "unknown_day", "11-02"), "as far as is known, the first weekday"
+    november = [date(2026, 11, day) for day in (4, 5, 6)]
+    database.write(lambda connection: plant(connection, [*SESSIONS, *november], date(2026, 11, 6)))
+    look(database)
+    assert ledger(database)[-2:] == [("11-02 09:30", "skipped", "no_moment", None), ("11-04 09:30", "fired", None, "11-04")]
+
+
 def test_a_calendar_that_is_not_there_yet_holds_everything(database: Database, time: Clock) -> None:
     define(database, "schedule", {**MORNING, "calendar": "NEW"})
     time.set("2026-09-28 09:30")
