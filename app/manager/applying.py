@@ -202,10 +202,11 @@ class _Application:
         kind, name = item.kind, item.name
         shipped = filed.shipped(self.connection, kind, name)
         assert shipped is not None, "what a start planted has its version"
+        planter = shipped.created_by if shipped.created_by in filed.PLANTERS else filed.PLANTERS[0]
         if shipped.document != self.standing[kind, name].document:
             self.changed.add((kind, name))
-            self._store(kind, shipped.document, by=shipped.created_by)
-        filed.own(self.connection, kind, name, managed_by=shipped.created_by)
+            self._store(kind, shipped.document, by=planter)
+        filed.own(self.connection, kind, name, managed_by=planter)
         self._audit(item, None)
         paused = bool(item.before and item.before.get("paused"))
         return Item(kind, name, "restore", item.before, with_pause(shipped.document, paused), "as it was brought along")

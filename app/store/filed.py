@@ -10,11 +10,13 @@ from app import clock
 from app.errors import ManagedByFile
 from app.store import definitions as named
 from app.store.definitions import Definition
-from app.store.pools import JOB
 from app.store.tables import definitions, pools, versions
 
 _LOCK = 7_230_011
 """Any number, the same for every process: PostgreSQL's advisory lock for folders of definitions."""
+
+PLANTERS = ("catalog", "file")
+"""Who makes the versions of what a release, or an op module, brings along."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def all_standing(connection: Connection) -> dict[tuple[str, str], Standing]:
         )
         for row in connection.execute(query).mappings()
     ]  # fmt: skip
-    for pool in connection.execute(select(pools).where(pools.c.name.not_like(JOB + "%"))).mappings():
+    for pool in connection.execute(select(pools).where(pools.c.name.not_like("%:%"))).mappings():
         document = {"name": pool["name"], "size": pool["size"]}
         if pool["description"]:
             document["description"] = pool["description"]
@@ -73,7 +75,9 @@ def shipped(connection: Connection, kind: str, name: str) -> Definition | None:
     """The version that a start planted last, of one that a release or an op module brings along."""
     key = select(definitions.c.shipped_hash).where(*_is(definitions, kind, name)).scalar_subquery()
     query = select(versions.c.version).where(*_is(versions, kind, name), versions.c.hash == key)
-    version = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).scalar()
+    # Somebody else may have said the same.
+    planted = versions.c.created_by.in_(PLANTERS)
+    version = connection.execute(query.order_by(planted.desc(), versions.c.version.desc()).limit(1)).scalar()
     return named.find(connection, kind, name, version) if version is not None else None  # type: ignore[arg-type]  # no pool is
 
 

@@ -111,6 +111,10 @@ def test_a_document_there_wins_over_one_of_the_api_and_of_a_release(start: Start
     made = start()
     assert (made["pipeline p"], made["job k"]) == ("change", "change")
     assert planting.plant_documents(start.manager.database, OPS, [shipped]) == []
+    start.write({"jobs/k.json": {"pipeline": "p"}})
+    assert start()["job k"] == "change"
+    newer = ShippedDocument(kind="job", managed_by="catalog", document={"name": "k", "pipeline": "p", "description": "newer"})
+    assert planting.plant_documents(start.manager.database, OPS, [newer]) == [], "though the file says what was shipped before"
     (start.home / "jobs/k.json").unlink()
     assert start()["job k"] == "restore"
     assert start.standing()["jobs/k.json"]["document"] == {"name": "k", "pipeline": "p"}
@@ -197,21 +201,37 @@ def test_a_doctor_says_what_the_next_start_does(start: Start) -> None:
     assert [*own_folder(Settings(data_dir=start.settings.data_dir))] == []
 
 
+def test_what_came_from_a_folder_that_was_sent_may_be_changed(start: Start) -> None:
+    start()
+    start.manager.apply_definitions({"jobs/k.json": {"pipeline": "p"}}, by="k")
+    assert start() == dict.fromkeys(NAMES, "unchanged"), "a start leaves it alone"
+    changed = start.manager.register("job", {"name": "k", "pipeline": "p", "description": "by hand"}).definition
+    assert (changed.version, changed.managed_by, changed.file) == (2, "api", None)
+
+
 def test_without_the_setting_it_is_anybodys_again(start: Start) -> None:
     start()
     free = PipelineManager(start.manager.database, Settings(database_url=start.settings.url))
     assert free.register("job", {"name": "j", "pipeline": "p", "description": "by hand"}).definition.managed_by == "api"
 
 
-def test_two_that_start_at_once_make_one_version(either: Start) -> None:
+def at_once(start: Start) -> list[str]:
+    """What each of four starts at once does with the job."""
     outcomes: list[dict[str, str]] = []
-    threads = [threading.Thread(target=lambda: outcomes.append(either())) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: outcomes.append(start())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcome["job j"] for outcome in outcomes) == ["create", "unchanged", "unchanged", "unchanged"]
-    assert len(either.manager.versions("job", "j")) == 1
+    return sorted(outcome["job j"] for outcome in outcomes)
+
+
+def test_of_several_that_start_at_once_one_does_it(either: Start) -> None:
+    assert at_once(either) == ["create", "unchanged", "unchanged", "unchanged"]
+    for number in range(1, 6):
+        either.write({"jobs/j.json": {"pipeline": "p", "description": f"{number}"}})
+        assert at_once(either) == ["change", "unchanged", "unchanged", "unchanged"]
+    assert len(either.manager.versions("job", "j")) == 6
 
 
 @pytest.mark.parametrize("statements", [3])
