@@ -1,4 +1,4 @@
-"""Fires what is due by time: schedules, and joins whose deadline has come. Any number of processes may do so together.
+"""Does what is due by time: schedules, joins whose deadline has come, promises. Any number of processes may do so together.
 
 A plain thread on the monotonic clock that looks at the wall clock at least once a second: when that is set, forwards or back,
 it goes on from what it finds. Each moment is decided in one transaction with its run, under the schedule's row lock.
@@ -13,7 +13,8 @@ from functools import partial
 import structlog
 
 from app import clock
-from app.store import joins, schedules, triggers
+from app.engine.promisekeeper import Promisekeeper
+from app.store import deadlines, joins, schedules, triggers
 from app.store.changes import TIMES
 from app.store.database import Connection, Database
 from app.store.firings import Firing
@@ -21,7 +22,7 @@ from app.store.firings import Firing
 _log = structlog.get_logger("openbell.timekeeper")
 _LOOK_SECONDS = 1.0
 _AT_ONCE = 50
-_TOGETHER = 5
+_TOGETHER = 20
 """Schedules in one transaction: the writer's lane is everybody's."""
 _AGAIN_SECONDS = 1.0
 _STEP_SECONDS = 1.0
@@ -33,6 +34,7 @@ class Timekeeper:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._promises = Promisekeeper(database)
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keeping, name="timekeeper", daemon=True)
@@ -57,7 +59,7 @@ class Timekeeper:
                     # How far the wall clock is before the monotonic one: it falls when the wall clock is set back.
                     before, ahead = ahead, clock.now().timestamp() - time.monotonic()
                     if ahead < before - _STEP_SECONDS:
-                        self._database.write(lambda connection: schedules.set_back(connection, clock.now()))
+                        self._database.write(_set_back)
                     wait = self.look()
                 except Exception as error:
                     _log.warning("firing failed; again soon", error=str(error))
@@ -76,16 +78,22 @@ class Timekeeper:
                 _say(firing)
         if deadline is not None and deadline <= now:
             self._database.write(_expire)
+        promised = self._promises.look()
         if names:
             return 0.0
         # Set back by an hour, the wall clock is looked at again long before that hour is over.
-        left = [(at - clock.now()).total_seconds() for at in (upcoming, deadline) if at is not None]
+        left = [(at - clock.now()).total_seconds() for at in (upcoming, deadline, promised) if at is not None]
         return max(0.0, min([_LOOK_SECONDS, *left]))
 
 
 def _evaluate(names: Sequence[str], connection: Connection) -> list[Firing]:
     now = clock.now()
     return [firing for name in sorted(names) for firing in schedules.evaluate(connection, name, now)]
+
+
+def _set_back(connection: Connection) -> None:
+    schedules.set_back(connection, clock.now())
+    deadlines.set_back(connection, clock.now())
 
 
 def _expire(connection: Connection) -> None:

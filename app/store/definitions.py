@@ -1,4 +1,4 @@
-"""Pipelines, jobs, schedules and triggers as rows: one idea, a named document with immutable versions."""
+"""Pipelines, jobs, schedules, triggers and deadlines as rows: one idea, a named document with immutable versions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,19 @@ from app.errors import AlreadyExists, InUse, NotFound
 from app.store import transitions
 from app.store.changes import QUEUE
 from app.store.database import touch
+from app.store.prepared import Prepared
 from app.store.tables import definitions, runs, versions
 
-Kind = Literal["pipeline", "job", "schedule", "trigger"]
+Kind = Literal["pipeline", "job", "schedule", "trigger", "deadline"]
 ManagedBy = Literal["catalog", "api", "file"]
 _USERS_NAMED = 5
 _EVERY = 1_000_000
 _USED_BY: dict[Kind, tuple[Kind, ...]] = {
     "pipeline": ("job",),
-    "job": ("schedule", "trigger"),
+    "job": ("schedule", "trigger", "deadline"),
     "schedule": (),
     "trigger": (),
+    "deadline": (),
 }
 
 
@@ -70,12 +72,12 @@ _JOINED = definitions.join(versions, and_(versions.c.kind == definitions.c.kind,
 
 
 _IS = and_(definitions.c.kind == bindparam("of_kind"), definitions.c.name == bindparam("named"))
-_LATEST = (
+_LATEST = Prepared(
     select(*_COLUMNS)
     .select_from(_JOINED)
     .where(_IS, versions.c.version == definitions.c.version, definitions.c.deleted_at.is_(None))
 )
-_VERSION = select(*_COLUMNS).select_from(_JOINED).where(_IS, versions.c.version == bindparam("numbered"))
+_VERSION = Prepared(select(*_COLUMNS).select_from(_JOINED).where(_IS, versions.c.version == bindparam("numbered")))
 
 
 def _definition(row: RowMapping) -> Definition:
@@ -85,9 +87,8 @@ def _definition(row: RowMapping) -> Definition:
 def find(connection: Connection, kind: Kind, name: str, version: int | None = None) -> Definition | None:
     """A version of a definition (the latest unless told), or None; deleted names only by an explicit version."""
     key = {"of_kind": kind, "named": name}
-    found = connection.execute(_LATEST, key) if version is None else connection.execute(_VERSION, {**key, "numbered": version})
-    row = found.mappings().first()
-    return _definition(row) if row else None
+    row = _LATEST.first(connection, key) if version is None else _VERSION.first(connection, {**key, "numbered": version})
+    return Definition(**row) if row else None
 
 
 def get(connection: Connection, kind: Kind, name: str, version: int | None = None) -> Definition:

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app import clock
 from app.store.changes import FIRINGS
+from app.store.columns import Instant
 from app.store.database import touch
+from app.store.prepared import Prepared
 from app.store.tables import firings
 
 Outcome = Literal["fired", "skipped", "missed", "held", "failed"]
@@ -40,16 +43,36 @@ def changed(firing: Firing, outcome: Outcome, reason: str, detail: str) -> Firin
 
 def note(connection: Connection, found: Iterable[Firing]) -> None:
     """Write them down. What was held is decided by the newer word; what was decided stays, whoever says it again."""
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [{**vars(firing), "decided_at": clock.now()} for firing in found]
-    if not rows:
-        return
-    statement = insert(firings)
-    newer = {name: statement.excluded[name] for name in rows[0] if name not in ("kind", "name", "key")}
-    undecided = and_(firings.c.outcome != "fired", (firings.c.outcome == "held") | (firings.c.decided_at > clock.now()))
-    upsert = statement.on_conflict_do_update(index_elements=["kind", "name", "key"], set_=newer, where=undecided)
-    connection.execute(upsert, rows)
-    touch(connection, FIRINGS)
+    now = clock.now()
+    rows = [{**vars(firing), "decided_at": now, "present": now} for firing in found]
+    if rows:
+        _upsert(connection.dialect.name).run(connection, rows)
+        touch(connection, FIRINGS)
+
+
+@cache
+def _upsert(dialect: str) -> Prepared:
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    names = [column.name for column in firings.c if column.name != "seq"]
+    statement = insert(firings).values({name: bindparam(name, type_=firings.c[name].type) for name in names})
+    newer = {name: statement.excluded[name] for name in names if name not in ("kind", "name", "key")}
+    ahead = firings.c.decided_at > bindparam("present", type_=Instant)
+    undecided = and_(firings.c.outcome != "fired", (firings.c.outcome == "held") | ahead)
+    return Prepared(statement.on_conflict_do_update(index_elements=["kind", "name", "key"], set_=newer, where=undecided))
+
+
+_SETTLED = (firings.c.outcome == "fired") | (
+    (firings.c.outcome != "held") & (firings.c.decided_at <= bindparam("present", type_=Instant))
+)
+_DECIDED = Prepared(
+    select(firings.c.key).where(
+        firings.c.kind == bindparam("of_kind"),
+        firings.c.name == bindparam("named"),
+        firings.c.due_at > bindparam("after", type_=Instant),
+        firings.c.due_at <= bindparam("until", type_=Instant),
+        _SETTLED,
+    )
+)
 
 
 def decided(connection: Connection, kind: str, name: str, after: datetime, until: datetime) -> set[str]:
@@ -57,9 +80,8 @@ def decided(connection: Connection, kind: str, name: str, after: datetime, until
 
     What was left out by a clock that ran ahead of now is decided anew when its time really comes; what fired has fired.
     """
-    settled = (firings.c.outcome == "fired") | ((firings.c.outcome != "held") & (firings.c.decided_at <= clock.now()))
-    window = and_(*_of(kind, name), firings.c.due_at > after, firings.c.due_at <= until)
-    return set(connection.execute(select(firings.c.key).where(window, settled)).scalars())
+    window = {"of_kind": kind, "named": name, "after": after, "until": until, "present": clock.now()}
+    return {row["key"] for row in _DECIDED.all(connection, window)}
 
 
 def held_until(connection: Connection, kind: str, name: str, day: date) -> dict[str, datetime]:

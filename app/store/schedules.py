@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
 
 from app import clock
 from app.definitions.timetable import Candidate, Timetable
@@ -14,10 +14,12 @@ from app.errors import NotFound
 from app.store import calendars, definitions, firing, firings, freshness
 from app.store.acceptance import Cause
 from app.store.changes import TIMES
+from app.store.columns import Instant
 from app.store.database import touch
 from app.store.definitions import Definition
 from app.store.firing import Wish
 from app.store.firings import Firing
+from app.store.prepared import Prepared
 from app.store.tables import definitions as rows
 
 KEPT = 1000
@@ -31,6 +33,15 @@ PUNCTUAL = timedelta(seconds=60)
 
 _LOOK_AGAIN = timedelta(seconds=10)
 _JUST_BEFORE = timedelta(microseconds=1)
+
+
+_NAMED = and_(rows.c.kind == "schedule", rows.c.name == bindparam("named"))
+_LOCKED = Prepared(select(rows.c.planned_until).where(_NAMED, rows.c.deleted_at.is_(None)).with_for_update())
+_PLAN = Prepared(
+    update(rows)
+    .where(_NAMED)
+    .values(planned_until=bindparam("until", type_=Instant), next_at=bindparam("following", type_=Instant))
+)
 
 
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
@@ -82,9 +93,8 @@ def evaluate(connection: Connection, name: str, now: datetime) -> list[Firing]:
 
     The definition's row is locked for it: of any number of processes one decides, and the others find it done.
     """
-    locked = select(rows.c.planned_until, rows.c.paused_at).where(_is(name), rows.c.deleted_at.is_(None)).with_for_update()
-    row = connection.execute(locked).first()
-    definition = definitions.find(connection, "schedule", name)
+    row = _LOCKED.first(connection, {"named": name})
+    definition = definitions.find(connection, "schedule", name) if row else None
     if row is None or definition is None:
         return []
     try:
@@ -93,7 +103,7 @@ def evaluate(connection: Connection, name: str, now: datetime) -> list[Firing]:
         # The calendar is not planted yet: nothing is decided before it is.
         connection.execute(update(rows).where(_is(name)).values(next_at=now + _LOOK_AGAIN))
         return []
-    found, until = _decide(connection, definition, timetable, row.planned_until or now, now)
+    found, until = _decide(connection, definition, timetable, row["planned_until"] or now, now)
     firings.note(connection, found)
     _plan(connection, definition, until, timetable)
     return found
@@ -111,7 +121,7 @@ def _plan(connection: Connection, definition: Definition, now: datetime, timetab
         following = timetable.next_after(now)
     except NotFound:
         following = now + _LOOK_AGAIN
-    connection.execute(update(rows).where(_is(definition.name)).values(planned_until=now, next_at=following))
+    _PLAN.run(connection, [{"named": definition.name, "until": now, "following": following}])
     touch(connection, TIMES)
 
 
