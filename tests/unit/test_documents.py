@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app import folder
-from app.definitions.documents import KINDS, LIMIT, path_of, place, read, text_of
+from app.definitions.documents import FOLDERS, KINDS, LIMIT, path_of, place, read, text_of
 from app.errors import ConfigurationError
 
 JOB = {"pipeline": "p", "tags": {"team": "量化", "a": "b"}}
@@ -44,8 +44,8 @@ def test_a_text_is_the_same_whatever_the_order_of_keys_and_reads_well_in_a_diff(
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("job/x.json", "stands in none of the folders pools, pipelines, jobs, schedules, triggers; did you mean 'jobs'?"),
-        ("x.json", "stands in none of the folders pools, pipelines, jobs, schedules, triggers"),
+        ("job/x.json", f"stands in none of the folders {', '.join(FOLDERS)}; did you mean 'jobs'?"),
+        ("x.json", f"stands in none of the folders {', '.join(FOLDERS)}"),
         ("jobs/team/x.json", "stands too deep: documents stand directly in jobs/"),
         ("jobs/x.yaml", "is no .json file: definitions are read as JSON"),
         ("jobs/My Job.json", "is named after no definition"),
