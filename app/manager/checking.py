@@ -7,6 +7,7 @@ from app import clock
 from app.definitions import prospects
 from app.definitions.calendar import SHIPPED, Calendar
 from app.definitions.catalogue import Catalogue
+from app.definitions.deadline import check_anchor, parse_deadline
 from app.definitions.job import parse_job
 from app.definitions.moment import parse_moment
 from app.definitions.pipeline import parse_pipeline
@@ -30,6 +31,9 @@ def checked(
     if kind in ("schedule", "trigger"):
         fired = _fired(connection, kind, document, sorted(known))
         return fired, fired["job"]
+    if kind == "deadline":
+        deadline = _deadline(connection, document, sorted(known))
+        return deadline, deadline["job"]
     pipelines = definitions.names(connection, "pipeline")
     job = parse_job(document, _pipeline_of(connection, document), pipelines=pipelines, calendars=sorted(known))
     return job.document, job.pipeline
@@ -49,6 +53,19 @@ def _fired(connection: Connection, kind: str, document: object, known: Collectio
     _refuse_loop(connection, trigger)
     _refuse_timeless(connection, trigger)
     return trigger
+
+
+def _deadline(connection: Connection, document: object, known: Collection[str]) -> dict[str, Any]:
+    def calendar_of_job(job: str) -> str | None:
+        found = definitions.find(connection, "job", job)
+        return found.document.get("calendar") if found else None
+
+    jobs = definitions.names(connection, "job")
+    deadline = parse_deadline(document, jobs, calendar_of=calendar_of_job, calendars=known)
+    named = {"calendar": deadline.document.get("calendar") or calendar_of_job(deadline.job)}
+    if (calendar := calendar_of(connection, named)) is not None:
+        check_anchor(deadline.document, calendar, clock.market_date())
+    return deadline.document
 
 
 def _refuse_timeless(connection: Connection, document: dict[str, Any]) -> None:

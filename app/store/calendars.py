@@ -90,7 +90,7 @@ def changed(connection: Connection, calendar: str) -> None:
     values = {"version": calendars.c.version + 1, "stamp": secrets.token_hex(8)}
     connection.execute(update(calendars).where(calendars.c.id == calendar).values(values))
     # Whichever of them stands on it: what it held may be decided, and what comes may come at another time.
-    waiting = and_(definitions.c.kind == "schedule", definitions.c.deleted_at.is_(None))
+    waiting = and_(definitions.c.kind.in_(("schedule", "deadline")), definitions.c.deleted_at.is_(None))
     connection.execute(update(definitions).where(waiting).values(next_at=clock.now()))
     touch(connection, TIMES)
 

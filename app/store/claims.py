@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 
 from app import clock
 from app.errors import NotFound
-from app.store import driver, pools, transitions, triggers
+from app.store import deadlines, driver, pools, transitions, triggers
 from app.store.changes import cancel_topic, run_topic
 from app.store.columns import Instant
 from app.store.database import touch
@@ -154,6 +154,8 @@ def finish(
         _END.run(connection, [{**fence.params, "to": status, "why": reason, "fault": error, "ended": now}])
         pools.free(connection, fence.run_id)
         _moved(connection, fence, run["job"], RunStatus.running, status, reason)
+    if status is RunStatus.succeeded:
+        deadlines.run_succeeded(connection, fence.run_id, run["job"])
     triggers.run_ended(connection, fence.run_id, run["job"])
 
 

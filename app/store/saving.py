@@ -1,12 +1,13 @@
 """Saving, pausing and deleting definitions with what follows from it: a job's limit, a schedule's plan, a trigger's ears."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from app import clock
-from app.store import definitions, lookouts, pools, schedules, triggers
+from app.store import deadlines, definitions, lookouts, pools, schedules, triggers
 from app.store.definitions import Definition, Kind, ManagedBy, Saved
 
 
@@ -21,10 +22,9 @@ def save(
     managed_by: ManagedBy = "api",
     create_only: bool = False,
 ) -> Saved:
-    """Store the document, as `definitions.save`. Of a schedule what had come until now is decided by the version before."""
+    """Store the document, as `definitions.save`. What had come until now is decided by the version before."""
     now, name = clock.now(), str(document["name"])
-    if kind == "schedule":
-        schedules.evaluate(connection, name, now)
+    _catch_up(connection, kind, name, now)
     saved = definitions.save(
         connection, kind, document, document_hash, by=by, uses=uses, managed_by=managed_by, create_only=create_only
     )
@@ -32,6 +32,8 @@ def save(
         pools.resize(connection, pools.job_pool(name), document.get("max_concurrent_runs") or 1)
     if saved.changed and kind == "schedule":
         schedules.begin(connection, name, now)
+    if saved.changed and kind == "deadline":
+        deadlines.begin(connection, name, now)
     if saved.changed and kind == "trigger":
         triggers.listen(connection, name, document["when"])
         if "file" in document["when"] or "vendor_ready" in document["when"]:
@@ -41,10 +43,16 @@ def save(
     return saved
 
 
-def pause(connection: Connection, kind: Kind, name: str, *, paused: bool) -> Definition:
-    """Pause or resume it. What comes while it is paused is written down as skipped. Raises NotFound."""
+def _catch_up(connection: Connection, kind: Kind, name: str, now: datetime) -> None:
     if kind == "schedule":
-        schedules.evaluate(connection, name, clock.now())
+        schedules.evaluate(connection, name, now)
+    if kind == "deadline":
+        deadlines.evaluate(connection, name, now)
+
+
+def pause(connection: Connection, kind: Kind, name: str, *, paused: bool) -> Definition:
+    """Pause or resume it. What comes while it is paused is written down as skipped, or excused. Raises NotFound."""
+    _catch_up(connection, kind, name, clock.now())
     return definitions.pause(connection, kind, name, paused=paused)
 
 
@@ -53,6 +61,8 @@ def delete(connection: Connection, kind: Kind, name: str) -> None:
     definitions.delete(connection, kind, name)
     if kind == "schedule":
         schedules.end(connection, name)
+    if kind == "deadline":
+        deadlines.end(connection, name, clock.now())
     if kind == "trigger":
         triggers.listen(connection, name, None)
         lookouts.look_at(connection, name, None)
