@@ -1,7 +1,9 @@
 """What follows what: fired in the transaction that ends the upstream, once, and written down whatever came of it."""
 
+import os
 import threading
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from app.store.fence import Fence
 from app.store.status import RunStatus
 from app.store.tables import run_datasets
 from tests.store.conftest import began, failed, new_run, register, succeeded
-from tests.store.timed import SESSIONS, Clock, define, ledger, prepare
+from tests.store.timed import Clock, define, ledger, prepare
 
 MONDAY, TUESDAY = date(2026, 9, 28), date(2026, 9, 29)
 CHAIN = {"name": "t", "job": "down", "when": {"jobs": ["up"]}}
@@ -205,14 +207,14 @@ def test_a_join_that_is_late(database: Database, time: Clock, then: str, outcome
         assert joins.next_deadline(connection) is None
 
 
-def test_two_upstreams_that_end_together_fire_their_join_once(database: Database, time: Clock) -> None:
-    """Without the lock of the join's row each would miss the other on PostgreSQL."""
-    define(database, "trigger", JOIN)
-    fences = [
-        [database.write(lambda connection, job=job, day=day: claimed(connection, job, day)) for job in ("up", "other")]
-        for day in SESSIONS
-    ]
-    for pair in fences:
+def test_two_upstreams_that_end_together_fire_their_join_once(database: Database) -> None:
+    """Without the lock of the join's row each would miss the other on PostgreSQL. JOINS=1000 takes a minute there."""
+    database.write(lambda connection: prepare(connection, "up", "other", "down", calendar=None))
+    database.write(lambda connection: register(connection, "w"))
+    define(database, "trigger", {**JOIN, "when": {"jobs": ["up", "other"]}})
+    days = [date.fromordinal(MONDAY.toordinal() + number) for number in range(int(os.environ.get("JOINS", "30")))]
+    for day in days:
+        pair = [database.write(partial(claimed, job=job, day=day)) for job in ("up", "other")]
         together = threading.Barrier(2)
 
         def finish(fence: Fence, together: threading.Barrier = together) -> None:
@@ -225,9 +227,10 @@ def test_two_upstreams_that_end_together_fire_their_join_once(database: Database
         for thread in racing:
             thread.join()
     with database.read() as connection:
-        rows = firings.page(connection, "trigger", "t", limit=1000)
-    assert [row["outcome"] for row in rows] == ["fired"] * len(SESSIONS)
-    assert len({row["run_id"] for row in rows}) == len(SESSIONS)
+        rows = firings.page(connection, "trigger", "t", limit=10_000)
+    assert [row["outcome"] for row in rows] == ["fired"] * len(days)
+    assert {row["trade_date"] for row in rows} == set(days)
+    assert len({row["run_id"] for row in rows}) == len(days)
 
 
 def test_a_loop_is_cut_where_it_is_too_deep(database: Database, time: Clock) -> None:

@@ -59,8 +59,8 @@ def plant(connection: Connection, sessions: Sequence[date] = SESSIONS, horizon: 
     calendar_sources.plant(connection, "XSHG", sessions, "test", content, horizon=horizon, hours=HOURS, timezone="Asia/Shanghai")
 
 
-def prepare(connection: Connection, *jobs: str) -> None:
-    """A catalogue with one op, the calendar, and jobs that use both."""
+def prepare(connection: Connection, *jobs: str, calendar: str | None = "XSHG") -> None:
+    """A catalogue with one op, the calendar XSHG, and jobs of that op, which take any trade date without a calendar."""
     op = OpSpec.model_validate({"name": "noop", "module": "m", "code_version": "1", "inputs": [], "outputs": []})
     catalogue.save(connection, Catalogue.model_validate({"ops": [op], "queries": [], "broken": []}))
     plant(connection)
@@ -68,7 +68,7 @@ def prepare(connection: Connection, *jobs: str) -> None:
     pipeline = {"name": "p", "params": params, "nodes": [{"id": "a", "op": "noop"}]}
     saving.save(connection, "pipeline", pipeline, content_hash(pipeline), by="test")
     for name in jobs or ("j",):
-        job = {"name": name, "pipeline": "p", "calendar": "XSHG", "max_concurrent_runs": 100}
+        job = {"name": name, "pipeline": "p", "max_concurrent_runs": 100, **({"calendar": calendar} if calendar else {})}
         saving.save(connection, "job", job, content_hash(job), by="test", uses="p")
 
 
