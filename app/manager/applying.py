@@ -82,6 +82,7 @@ class _Application:
         self.standing = filed.all_standing(connection)
         self.changed: set[Key] = set()
         self.refused: list[str] = []
+        self.pools: list[str] | None = None
 
     def settled(self) -> list[Item] | None:
         """What becomes of each when nothing has to be written; None when something has."""
@@ -137,6 +138,13 @@ class _Application:
         if used(key, valid) in self.tree.broken:
             self.tree.broken.add(key)
         return valid, paused
+
+    def _known_pools(self) -> list[str]:
+        """Pools come first, so that all are known by now; one whose file has faults may still be named."""
+        if self.pools is None:
+            broken = [name for kind, name in self.tree.broken if kind == "pool"]
+            self.pools = [*(pool["name"] for pool in pools.all_named(self.connection)), *broken]
+        return self.pools
 
     def _names_changed(self, key: Key, document: Document) -> bool:
         return bool({used(key, document), *awaited(document)} & (self.changed | self.tree.broken))
