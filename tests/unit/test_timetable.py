@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.definitions.calendar import Calendar
@@ -28,6 +28,7 @@ def dues(document: dict[str, Any], after: datetime, until: datetime, calendar: C
     return [candidate.due_at for candidate in Timetable(document, calendar).between(after, until)]
 
 
+@settings(max_examples=25, deadline=None)
 @given(zone=zones, start=starts, minute=minutes, hour=hours)
 def test_a_time_of_day_comes_once_a_day_where_clocks_are_set(zone: str, start: datetime, minute: int, hour: int) -> None:
     until = start + timedelta(days=400)
@@ -40,6 +41,7 @@ def test_a_time_of_day_comes_once_a_day_where_clocks_are_set(zone: str, start: d
         assert len(days) >= 399
 
 
+@settings(max_examples=15, deadline=None)
 @given(zone=zones, start=starts, minute=minutes)
 def test_every_hour_of_the_clock_comes_while_time_passes(zone: str, start: datetime, minute: int) -> None:
     found = dues({"cron": f"{minute} * * * *", "timezone": zone}, start, start + timedelta(days=370))
@@ -67,6 +69,7 @@ def test_a_window_that_is_cut_anywhere_holds_the_same_moments(start: datetime, c
         {"at": "close", "day": {"nth": -1, "of": "week"}}, {"at": "open", "day": {"nth": 2, "of": "month"}},
     ],
 )  # fmt: skip
+@settings(max_examples=30, deadline=None)
 @given(cut=st.integers(0, 30 * 24 * 60))
 def test_so_does_one_that_counts_from_sessions(document: dict[str, Any], cut: int) -> None:
     start, until = datetime(2026, 9, 20, tzinfo=UTC), datetime(2026, 10, 20, tzinfo=UTC)
