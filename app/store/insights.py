@@ -60,11 +60,13 @@ def id_at(at: datetime) -> str:
     return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"
 
 
-def job_status(connection: Connection, job: str, calendar: str | None, stretch: Window) -> dict[str, Any]:
-    """The guide's five keys first; never run: nulls."""
+def job_status(
+    connection: Connection, job: str, calendar: str | None, stretch: Window, *, backfills: bool = False
+) -> dict[str, Any]:
+    """The guide's five keys first; never run: nulls. The rate of success leaves backfills out unless asked."""
     newest = _newest(connection, job)
     finished = _newest(connection, job, finished=True)
-    counts = _counts(connection, job, stretch)
+    counts = _counts(connection, _within(job, stretch, backfills=backfills))
     waiting = dict(_by_status(connection, job))
     return {
         "name": job,
@@ -96,8 +98,8 @@ def _by_status(connection: Connection, job: str) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in connection.execute(query)]
 
 
-def _counts(connection: Connection, job: str, stretch: Window) -> dict[str, int]:
-    query = select(runs.c.status, func.count()).where(_within(job, stretch)).group_by(runs.c.status)
+def _counts(connection: Connection, within: ColumnElement[bool]) -> dict[str, int]:
+    query = select(runs.c.status, func.count()).where(within).group_by(runs.c.status)
     found = {row[0]: row[1] for row in connection.execute(query)}
     return {status.value: found.get(status.value, 0) for status in RunStatus}
 
@@ -118,11 +120,15 @@ def _date_rate(connection: Connection, job: str, calendar: str | None, stretch: 
     return int(row[1]) / int(row[0]) if row[0] else None
 
 
-def job_metrics(connection: Connection, job: str, stretch: Window) -> dict[str, Any]:
-    """Counts, rates and percentiles of a job over a window, with its steps' durations and a series per day."""
+def job_metrics(connection: Connection, job: str, stretch: Window, *, backfills: bool = False) -> dict[str, Any]:
+    """Counts, rates and percentiles of a job over a window, with its steps' durations and a series per day.
+
+    Backfills are left out unless asked.
+    """
+    within = _within(job, stretch, backfills=backfills)
     rows = connection.execute(
         select(runs.c.id, runs.c.status, runs.c.queued_at, runs.c.started_at, runs.c.finished_at)
-        .where(_within(job, stretch))
+        .where(within)
         .order_by(runs.c.id)
     ).all()
     counts = {status.value: sum(row.status == status for row in rows) for status in RunStatus}

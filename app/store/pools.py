@@ -12,6 +12,8 @@ from app.store.prepared import Prepared
 from app.store.tables import pools, slots
 
 JOB = "job:"
+BACKFILL = "backfill:"
+"""How the pools are named that belong to a job or to a backfill: a user's own name has no colon."""
 
 
 def job_pool(job: str) -> str:
@@ -83,6 +85,11 @@ def drop(connection: Connection, name: str) -> None:
     get(connection, name)
     if connection.execute(select(slots.c.run_id).where(slots.c.pool == name, slots.c.run_id.is_not(None))).first():
         raise InUse(f"The pool {name!r} is held by a run.", hint="Wait for the run, or make the pool's size 0.")
+    discard(connection, name)
+
+
+def discard(connection: Connection, name: str) -> None:
+    """Remove a pool that no run holds and none will ask for."""
     connection.execute(delete(slots).where(slots.c.pool == name))
     connection.execute(delete(pools).where(pools.c.name == name))
 
@@ -97,14 +104,14 @@ def get(connection: Connection, name: str) -> dict[str, Any]:
 
 def sizes(connection: Connection) -> dict[str, int]:
     """The size of every pool but the jobs' own, by name."""
-    rows = connection.execute(select(pools.c.name, pools.c.size).where(pools.c.name.not_like(JOB + "%")))
+    rows = connection.execute(select(pools.c.name, pools.c.size).where(pools.c.name.not_like("%:%")))
     return {row.name: row.size for row in rows}
 
 
 def all_named(connection: Connection) -> list[dict[str, Any]]:
-    """Every pool but the jobs' own."""
+    """Every pool but the jobs' and the backfills' own."""
     held = select(func.count()).where(slots.c.pool == pools.c.name, slots.c.run_id.is_not(None)).scalar_subquery()
     columns = (pools.c.name, pools.c.size, held.label("held"), pools.c.description, pools.c.managed_by, pools.c.file)
     query = select(*columns).order_by(pools.c.name)
-    rows = connection.execute(query.where(pools.c.name.not_like(JOB + "%"))).mappings()
+    rows = connection.execute(query.where(pools.c.name.not_like("%:%"))).mappings()
     return [dict(row) for row in rows]

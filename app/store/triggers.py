@@ -9,12 +9,14 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, exists, 
 
 from app import clock
 from app.definitions import placeholders
-from app.store import definitions, firing, firings, joins
+from app.store import backfills, definitions, firing, firings, joins
 from app.store.acceptance import Cause
+from app.store.backfills import Over
 from app.store.definitions import Definition
 from app.store.firing import Wish
 from app.store.firings import Firing
 from app.store.prepared import Prepared
+from app.store.status import RunStatus
 from app.store.tables import firings as firing_rows
 from app.store.tables import listens, run_datasets, runs
 
@@ -56,12 +58,43 @@ def run_ended(connection: Connection, run_id: str, job: str) -> None:
         return
     upstream = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().one()
     if upstream["cause_type"] == "backfill":
-        # Its backfill fires once, when all of it is done.
-        return
+        fires, over = backfills.run_ended(connection, upstream)
+        if over is not None:
+            backfill_over(connection, over)
+        if fires != "each":
+            return
     for name in names:
-        trigger = definitions.find(connection, "trigger", name)
+        trigger = None if backfills.is_backfill(name) else definitions.find(connection, "trigger", name)
         if trigger is not None:
             firings.note(connection, [_heard(connection, trigger, upstream)])
+
+
+def backfill_over(connection: Connection, over: Over) -> None:
+    """A backfill has ended: each trigger on its job fires once for all that was done of it, or says why it does not."""
+    if over.triggers == "each" or not over.newest:
+        return
+    for name in listeners(connection, job_topic(over.job)):
+        trigger = None if backfills.is_backfill(name) else definitions.find(connection, "trigger", name)
+        if trigger is not None:
+            firings.note(connection, [_backfilled(connection, trigger, over)])
+
+
+def _backfilled(connection: Connection, trigger: Definition, over: Over) -> Firing:
+    when, said = trigger.document["when"], f"the backfill {over.id} of {over.job!r} for {over.range}"
+    upstream = over.newest.get(when.get("status", "succeeded"))
+    row = firing.of(trigger, over.key, clock.now(), upstream["trade_date"] if upstream else None)
+    if trigger.paused_at is not None:
+        return replace(row, outcome="skipped", reason="paused", detail=f"the trigger {trigger.name!r} is paused")
+    if upstream is None:
+        detail = f"{said} {over.status}; this waits for {when.get('status', 'succeeded')}"
+        return replace(row, outcome="skipped", reason="other_status", detail=detail)
+    if over.triggers == "none":
+        return replace(row, outcome="skipped", reason="backfill", detail=f"{said} was asked to fire nothing")
+    if over.status == "cancelled":
+        return replace(row, outcome="skipped", reason="backfill", detail=f"{said} was cancelled")
+    if when.get("match", "all") == "all" and len(when["jobs"]) > 1:
+        return joined(connection, trigger, upstream)
+    return fire(connection, trigger, row, upstream, backfill=over)
 
 
 def _heard(connection: Connection, trigger: Definition, upstream: RowMapping) -> Firing:
@@ -121,8 +154,10 @@ def fire(
     row: Firing,
     upstream: RowMapping,
     arrived: Mapping[str, str] | None = None,
+    backfill: Over | None = None,
 ) -> Firing:
-    """Make the run that follows this one, with what its params take from it."""
+    """Make the run that follows this one, with what its params take from it; with the range of a whole backfill, if its
+    pipeline takes one."""
     depth = upstream["depth"] + 1
     if depth > DEEPEST:
         detail = f"{DEEPEST} runs have fired one another in a row already: this looks like a loop"
@@ -130,8 +165,14 @@ def fire(
     known = {"upstream.trade_date": upstream["trade_date"].isoformat() if upstream["trade_date"] else None}
     known |= {f"upstream.params.{name}": value for name, value in upstream["params"].items()}
     note = "after " + ", ".join(f"{job} ({run})" for job, run in sorted((arrived or {upstream["job"]: upstream["id"]}).items()))
+    params: Mapping[str, Any] = {}
+    if backfill is not None:
+        note = f"after the backfill {backfill.id} of {backfill.job} for {backfill.range}"
+        if upstream["status"] == RunStatus.succeeded:
+            params = backfills.range_for(connection, trigger.document["job"], backfill)
     cause = Cause("trigger", trigger.name, depth)
-    return _send(connection, trigger, row, known, Wish(trigger.document["job"], {}, upstream["trade_date"], cause, note=note))
+    wish = Wish(trigger.document["job"], params, upstream["trade_date"], cause, note=note)
+    return _send(connection, trigger, row, known, wish)
 
 
 def event_came(connection: Connection, name: str, event_id: str, payload: Mapping[str, Any], at: datetime) -> list[Firing]:
@@ -174,7 +215,7 @@ def _send(connection: Connection, trigger: Definition, row: Firing, known: Mappi
     except KeyError as error:
         detail = f"its params ask for ${{{error.args[0]}}}, which this does not have"
         return replace(row, outcome="failed", reason="refused", detail=detail)
-    return firing.fire(connection, replace(wish, params=params), row)
+    return firing.fire(connection, replace(wish, params={**wish.params, **params}), row)
 
 
 def _left_out(connection: Connection, trigger: Definition, upstream: RowMapping, key: str) -> tuple[str, str] | None:
