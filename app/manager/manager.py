@@ -10,6 +10,7 @@ from app import settings as settings_module
 from app.definitions.catalogue import Catalogue
 from app.definitions.pipeline import content_hash
 from app.errors import Conflict, Invalid, NotFound, NoWorker, QueueFull
+from app.manager.backfills import Backfills
 from app.manager.calendars import Calendars
 from app.manager.checking import checked
 from app.manager.data import Data
@@ -31,7 +32,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data, Operation, Timing, People, Calendars, Folders):
+class PipelineManager(Data, Operation, Timing, People, Calendars, Folders, Backfills):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:
@@ -265,17 +266,19 @@ class PipelineManager(Data, Operation, Timing, People, Calendars, Folders):
             if not workers.any_alive(connection):
                 raise NoWorker("No worker is alive: the run would wait.", hint="Start one: openbell serve.")
 
-    def get_job_status(self, job_name: str, window: str = insights.DEFAULT_WINDOW) -> dict[str, Any]:
-        """name, last_run, status, duration, success_rate, and more. Raises NotFound."""
+    def get_job_status(self, job_name: str, window: str = insights.DEFAULT_WINDOW, *, backfills: bool = False) -> dict[str, Any]:
+        """name, last_run, status, duration, success_rate, and more; backfills count in rates if asked. Raises NotFound."""
         with self.database.read() as connection:
             calendar = definitions.get(connection, "job", job_name).document.get("calendar")
-            return insights.job_status(connection, job_name, calendar, insights.window(connection, window, calendar))
+            stretch = insights.window(connection, window, calendar)
+            return insights.job_status(connection, job_name, calendar, stretch, backfills=backfills)
 
-    def get_job_metrics(self, job_name: str, window: str = insights.DEFAULT_WINDOW) -> dict[str, Any]:
-        """Counts, rates, percentiles and step metrics of a job. Raises NotFound."""
+    def get_job_metrics(self, job_name: str, window: str = insights.DEFAULT_WINDOW, *, backfills: bool = False) -> dict[str, Any]:
+        """Counts, rates, percentiles and step metrics of a job, of backfills too if asked. Raises NotFound."""
         with self.database.read() as connection:
             calendar = definitions.get(connection, "job", job_name).document.get("calendar")
-            return insights.job_metrics(connection, job_name, insights.window(connection, window, calendar))
+            stretch = insights.window(connection, window, calendar)
+            return insights.job_metrics(connection, job_name, stretch, backfills=backfills)
 
     def queue(self) -> dict[str, Any]:
         """What waits and runs, what keeps every run from beginning, and how this process's writer does."""
