@@ -19,7 +19,6 @@ from app.store.status import RunStatus
 from app.store.tables import backfill_chunks as chunks
 from app.store.tables import backfills, listens
 from app.store.tables import runs as run_rows
-from app.store.views import seconds
 
 _EARS = "backfill:"
 """How a live backfill stands among what listens to its job: no trigger's name holds a colon."""
@@ -94,7 +93,8 @@ def run_ended(connection: Connection, run: RowMapping) -> tuple[str, Over | None
     own = (chunks.c.backfill == row["id"], chunks.c.run_id == run["id"], chunks.c.outcome.is_(None))
     if not connection.execute(update(chunks).where(*own).values(outcome=run["status"])).rowcount:
         return "none", None
-    row["seconds"] += seconds(run["queued_at"], run["finished_at"]) or 0.0
+    # The clock may have been set back in between.
+    row["seconds"] += max((run["finished_at"] - run["queued_at"]).total_seconds(), 0.0)
     _count(connection, row, run["status"], f"run {run['id']} of {run['trade_date']}: {run['reason']}")
     return backfill_of(row["request"]).triggers, advance(connection, row)
 
