@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from app.api.schemas.definitions import PipelineShape
 from app.api.schemas.problem import Problem
 from app.definitions.custom_calendar import CalendarDocument
+from app.definitions.deadline import DeadlineDocument
 from app.definitions.job import JobDocument
 from app.definitions.overrides import OverrideDocument, OverridesDocument
 from app.definitions.pool import PoolDocument
@@ -25,6 +26,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     JobDocument,
     ScheduleDocument,
     TriggerDocument,
+    DeadlineDocument,
     PoolDocument,
     CalendarDocument,
     OverrideDocument,

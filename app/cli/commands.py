@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import become_service, definitions, follow, jobs, runs, screen, timing
+from app.cli import become_service, deadlines, definitions, follow, jobs, runs, screen, timing
 from app.cli.calendar import calendar
 from app.cli.database import database
 from app.cli.definitions import NotCompared, WouldBeRefused
@@ -132,5 +132,5 @@ for command in (
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
-for verb in (definitions.export, definitions.diff, definitions.apply):
+for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):
     app.command()(verb)

@@ -16,6 +16,7 @@ class Pausable(StrEnum):
     job = "job"
     schedule = "schedule"
     trigger = "trigger"
+    deadline = "deadline"
 
 
 Which = Annotated[Pausable, typer.Option(help="What is meant.")]
@@ -48,12 +49,12 @@ def status(job: Annotated[str | None, typer.Argument(metavar="[JOB]")] = None, a
 
 
 def pause(name: str, kind: Which = Pausable.job, as_json: Json = False) -> None:
-    """Start no run of a job until it is resumed; those that run go on. Or let a schedule or trigger fire nothing."""
+    """Start no run of a job until it is resumed; those that run go on. A schedule or trigger fires nothing."""
     _switch(kind, name, "pause", as_json)
 
 
 def resume(name: str, kind: Which = Pausable.job, as_json: Json = False) -> None:
-    """Let a paused job run, or a paused schedule or trigger fire, again."""
+    """Let a paused job run, a schedule or trigger fire, a deadline count, again."""
     _switch(kind, name, "resume", as_json)
 
 

@@ -24,3 +24,9 @@ def latest_published(connection: Connection, job: str) -> tuple[date | None, str
     if seen is not None and seen >= row.snapshot:
         return row.max_date, f"{job!r} has succeeded for {row.max_date}, and nothing of {BARS} was published since"
     return row.max_date, ""
+
+
+def is_published(connection: Connection, dataset: str) -> bool:
+    """Whether anything of it was ever published."""
+    query = select(dataset_versions.c.version).where(dataset_versions.c.dataset == dataset)
+    return connection.execute(query.limit(1)).first() is not None

@@ -68,7 +68,7 @@ def test_the_examples_are_valid(house: House, document: dict[str, Any]) -> None:
     pipeline = example("pipelines")
     assert client.post("/pipelines", json={**pipeline, "nodes": [{"id": "load", "op": "load"}]}).status_code == 201
     client.post("/jobs", json={"name": example("triggers")["when"]["jobs"][0], "pipeline": pipeline["name"]})
-    for plural in ("jobs", "schedules", "triggers", "pools"):
+    for plural in ("jobs", "schedules", "triggers", "deadlines", "pools"):
         assert client.post(f"/{plural}", json=example(plural)).status_code == 201
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.api.access import VIEWER, Operator
 from app.api.asking import IdempotencyKey, Manager, Watching, body_of, tag_of
 from app.api.routes.definitions import Noun, add_pausing, router
+from app.api.schemas.deadlines import Why, WhyQuery
 from app.api.schemas.definitions import Job, JobsQuery
 from app.api.schemas.jobs import JobMetrics, JobStatus
 from app.api.schemas.problem import problems
@@ -52,6 +53,12 @@ def get_job_status(manager: Manager, name: str, window: Window = _WINDOW) -> Any
 def get_job_metrics(manager: Manager, name: str, window: Window = _WINDOW) -> Any:
     """Counts, rates and percentiles of a job."""
     return manager.get_job_metrics(name, window)
+
+
+@jobs.get("/{name}/why", response_model=Why, dependencies=[VIEWER])
+def get_job_why(manager: Manager, name: str, asked: Annotated[WhyQuery, Query()]) -> Any:
+    """Why a job is not done for a trade date."""
+    return manager.why(name, asked.trade_date)
 
 
 @jobs.post("/{name}/runs", status_code=202, response_model=Run, responses={**WAITED, **problems(409, 429)})

@@ -15,9 +15,8 @@ class PipelineShape(PipelineDocument):
     nodes: list[Node] = Field(min_length=1)
 
 
-READ_ONLY = frozenset(
-    {"version", "latest_version", "managed_by", "file", "created_at", "created_by", "means", "warnings", "next_at"}
-)
+_OF_TIME = ("means", "warnings", "next_at", "next_due_at", "latest")
+READ_ONLY = frozenset({"version", "latest_version", "managed_by", "file", "created_at", "created_by", *_OF_TIME})
 """What an answer adds to a document. A document that is sent back with them means what it says without them."""
 
 
