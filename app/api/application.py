@@ -12,6 +12,7 @@ from app.api.answers import BASE
 from app.api.description import describe
 from app.api.edge import Edge
 from app.api.routes.api_keys import api_keys
+from app.api.routes.backfills import backfills
 from app.api.routes.calendars import calendars
 from app.api.routes.datasets import datasets
 from app.api.routes.deadlines import deadlines
@@ -34,7 +35,7 @@ from app.manager import PipelineManager
 # What is asked most stands first: routes are tried in order.
 _UNDER_BASE = (
     jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers, deadlines,
-    firings, events, pools, calendars, documents, api_keys,
+    firings, events, pools, calendars, backfills, documents, api_keys,
 )  # fmt: skip
 
 

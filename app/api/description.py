@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.api.schemas.definitions import PipelineShape
 from app.api.schemas.problem import Problem
+from app.definitions.backfill import BackfillDocument
 from app.definitions.custom_calendar import CalendarDocument
 from app.definitions.deadline import DeadlineDocument
 from app.definitions.job import JobDocument
@@ -31,6 +32,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     CalendarDocument,
     OverrideDocument,
     OverridesDocument,
+    BackfillDocument,
     Problem,
 )
 _REFERENCE = "#/components/schemas/{model}"

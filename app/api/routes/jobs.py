@@ -34,6 +34,7 @@ add_pausing(jobs, _NOUN)
 
 Window = Annotated[str, Query(max_length=20, description="24h, 20td (trading days) or all.")]
 _WINDOW = "20td"
+Counted = Annotated[bool, Query(description="Whether runs of backfills count in rates and durations.")]
 
 
 @jobs.get("", response_model=Items[Job], dependencies=[VIEWER])
@@ -44,15 +45,15 @@ def list_jobs(manager: Manager, page: Annotated[JobsQuery, Query()]) -> Any:
 
 
 @jobs.get("/{name}/status", response_model=JobStatus, dependencies=[VIEWER])
-def get_job_status(manager: Manager, name: str, window: Window = _WINDOW) -> Any:
+def get_job_status(manager: Manager, name: str, window: Window = _WINDOW, backfills: Counted = False) -> Any:
     """How a job stands."""
-    return manager.get_job_status(name, window)
+    return manager.get_job_status(name, window, backfills=backfills)
 
 
 @jobs.get("/{name}/metrics", response_model=JobMetrics, dependencies=[VIEWER])
-def get_job_metrics(manager: Manager, name: str, window: Window = _WINDOW) -> Any:
+def get_job_metrics(manager: Manager, name: str, window: Window = _WINDOW, backfills: Counted = False) -> Any:
     """Counts, rates and percentiles of a job."""
-    return manager.get_job_metrics(name, window)
+    return manager.get_job_metrics(name, window, backfills=backfills)
 
 
 @jobs.get("/{name}/why", response_model=Why, dependencies=[VIEWER])
