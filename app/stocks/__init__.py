@@ -5,18 +5,22 @@ Importing it registers what it brings: the lake, the ops, the calendars, the shi
 
 from app.stocks import catalog, exchanges, missing, queries, readiness
 from app.stocks.lake import market_lake
-from app.stocks.ops import calculation, complete, load, saving, validate
+from app.stocks.ops import calculation, complete, completion, indicator_parts, load, metrics, saving, sync, validate
 
 __all__ = [
     "calculation",
     "catalog",
     "complete",
+    "completion",
     "exchanges",
+    "indicator_parts",
     "load",
     "market_lake",
+    "metrics",
     "missing",
     "queries",
     "readiness",
     "saving",
+    "sync",
     "validate",
 ]

@@ -1,6 +1,5 @@
 """Which trade dates of a range a dataset lacks rows of: what a backfill asks."""
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,7 +10,7 @@ from app.definitions.names import suggestion
 from app.errors import Invalid
 from app.stocks import calendar, dictionary, gaps
 from app.stocks.gaps import Roll
-from app.stocks.intake.plan import held
+from app.stocks.intake.plan import seen
 from app.stocks.intake.window import Window
 from app.stocks.lake.market_lake import MarketLake, market_lake
 
@@ -43,8 +42,7 @@ def _bars(lake: MarketLake, window: Window) -> dict[date, int | None]:
     files = lake.files(_BARS)
     if not roll.ids or not files:
         return dict.fromkeys(window.inside)
-    if not roll.told.all():
-        roll = _seen(lake, roll, window.sessions)
+    roll = seen(lake, roll, window.sessions)
     found: dict[date, int | None] = {}
     for month in window.months():
         keys = lake.read(_BARS, columns=dictionary.get(_BARS).key, start=month.start, end=month.end)
@@ -53,15 +51,6 @@ def _bars(lake: MarketLake, window: Window) -> dict[date, int | None]:
         # Without listing dates nobody is expected behind the last row, and yet the session is missing.
         found |= {calendar.day_of(grid.days[at]): int(lacking[at]) or None for at in np.flatnonzero(is_empty | (lacking > 0))}
     return found
-
-
-def _seen(lake: MarketLake, roll: Roll, sessions: list[date]) -> Roll:
-    """Whom no listing date is told of is expected from its first row in the lake to its last."""
-    ends = [text for file in lake.files(_BARS) for text in (file["min_date"], file["max_date"]) if text]
-    whole = Window(date.fromisoformat(min(ends)), date.fromisoformat(max(ends)), sessions)
-    first, last = held(lake, roll, whole)
-    known = np.where(roll.told, roll.first, first), np.where(roll.told, roll.last, last)
-    return replace(roll, first=known[0], last=known[1], told=np.ones(len(roll.ids), dtype=bool))
 
 
 def _any(lake: MarketLake, dataset: str, window: Window) -> dict[date, int | None]:

@@ -159,4 +159,5 @@ def test_every_shipped_document_names_registered_ops_and_their_params() -> None:
         for node in pipeline["nodes"]:
             op = registry.ops[node["op"]]
             assert set(node.get("params", {})) <= set(op.spec.params_schema["properties"])
-            assert set(node.get("inputs", {})) == {port.name for port in op.spec.inputs}
+            ports = {port.name: port.optional for port in op.spec.inputs}
+            assert {name for name, optional in ports.items() if not optional} <= set(node.get("inputs", {})) <= set(ports)

@@ -7,10 +7,12 @@ from typing import Literal
 from app.definitions import registry
 from app.definitions.catalogue import ShippedDocument
 
-_KINDS: tuple[tuple[str, Literal["pool", "pipeline", "job"]], ...] = (
+_KINDS: tuple[tuple[str, Literal["pool", "pipeline", "job", "schedule", "trigger"]], ...] = (
     ("pools", "pool"),
     ("pipelines", "pipeline"),
     ("jobs", "job"),
+    ("schedules", "schedule"),
+    ("triggers", "trigger"),
 )
 """Folder and kind, in the order in which they need each other."""
 

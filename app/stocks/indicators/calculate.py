@@ -1,12 +1,12 @@
 """Calculating indicators in blocks of instruments, from the lake to the lake."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from app.stocks import dictionary
 from app.stocks.dictionary.indicators import TECHNICAL
@@ -19,6 +19,9 @@ from app.stocks.lake.rows import from_numpy
 from app.stocks.lake.sweep import Block, Sweep, blocks, boundaries, ranges
 
 _EPOCH = date(1970, 1, 1)
+
+Part = Literal["technical", "fundamental"]
+PARTS: tuple[Part, ...] = ("technical", "fundamental")
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,17 @@ def calculate(
     Only instruments whose input changed are calculated, each whole; rows from its first change on are staged. `symbols`,
     `start` and `end` narrow that further; what they leave out stays due for the next time.
     """
-    due = touched(lake)
     narrowed = symbols is not None or start is not None or end is not None
-    if due.whole and narrowed:
-        due = Touched(dict.fromkeys(lake.symbols("daily_bars") if symbols is None else symbols, EVERYTHING))
-    if symbols is not None:
-        wanted = set(symbols)
-        due = Touched({symbol: day for symbol, day in due.since.items() if symbol in wanted}, due.gone)
+    due = asked_for(lake, symbols, whole=not narrowed)
     if due.gone is not None and not narrowed:
         lake.remove("indicators", due.gone)
     result = Result(0, 0, None)
-    if due.whole or due.since:
-        result = _Calculation(lake, due, start, end).run(rows_per_block)
+    if due.any:
+        calculation = Calculation(lake, due, start, end)
+        with lake.writer("indicators", whole=due.whole) as writer:
+            for symbols_of, columns in calculation.blocks(rows_per_block):
+                writer.append(from_numpy(dictionary.get("indicators"), symbols_of, columns))
+        result = calculation.result
     if not narrowed:
         remember(lake)
     if due.whole and result.adjusted is not None:
@@ -63,10 +65,31 @@ def calculate(
     return result
 
 
-class _Calculation:
-    def __init__(self, lake: MarketLake, due: Touched, start: date | None, end: date | None) -> None:
+def asked_for(lake: MarketLake, symbols: Collection[str] | None, *, whole: bool) -> Touched:
+    """What is due of what is asked for. `whole`: all of it is; else nothing may be replaced that is not."""
+    due = touched(lake)
+    if due.whole and not whole:
+        due = Touched(dict.fromkeys(lake.symbols("daily_bars") if symbols is None else symbols, EVERYTHING))
+    if symbols is None:
+        return due
+    wanted = set(symbols)
+    return Touched({symbol: day for symbol, day in due.since.items() if symbol in wanted}, due.gone)
+
+
+class Calculation:
+    """One pass over the bars and fundamentals of what is due. `parts`: which columns; without fundamentals they are not read."""
+
+    def __init__(
+        self,
+        lake: MarketLake,
+        due: Touched,
+        start: date | None = None,
+        end: date | None = None,
+        parts: Collection[Part] = PARTS,
+    ) -> None:
         self._lake = lake
         self._due = due
+        self._parts = parts
         self._start = _day(start, EVERYTHING)
         self._end = _day(end, 2**31 - 1)
         self._only = None if due.whole else set(due.since)
@@ -74,26 +97,34 @@ class _Calculation:
         self._symbols = 0
         self._adjusted: bool | None = None
 
-    def run(self, rows_per_block: int | None) -> Result:
-        folder, files = self._lake.folder, self._lake.files("daily_bars")
-        sizes = {"rows": rows_per_block} if rows_per_block else {}
-        bars = Sweep(folder, dictionary.get("daily_bars"), files, prices.COLUMNS, self._only)
-        known = Sweep(folder, dictionary.get("fundamentals"), self._lake.files("fundamentals"), fundamental.COLUMNS, self._only)
-        with self._lake.writer("indicators", whole=self._due.whole) as writer:
-            for block, valuations in blocks([bars, known], boundaries(folder, files, self._only, **sizes)):
-                writer.append(self._block(block, valuations))
+    @property
+    def result(self) -> Result:
+        """What was done so far."""
         return Result(self._rows, self._symbols, self._adjusted)
 
-    def _block(self, bars: Block, known: Block) -> list[tuple[str, pa.Table]]:
+    def blocks(self, rows_per_block: int | None = None) -> Iterator[tuple[list[str], dict[str, Any]]]:
+        """Instruments, and the columns of their rows as `rows.from_numpy` takes them; block by block in ascending key order."""
+        folder, files = self._lake.folder, self._lake.files("daily_bars")
+        sizes = {"rows": rows_per_block} if rows_per_block else {}
+        told = self._lake.files("fundamentals") if "fundamental" in self._parts else []
+        bars = Sweep(folder, dictionary.get("daily_bars"), files, prices.COLUMNS, self._only)
+        known = Sweep(folder, dictionary.get("fundamentals"), told, fundamental.COLUMNS, self._only)
+        for block, valuations in blocks([bars, known], boundaries(folder, files, self._only, **sizes)):
+            yield self._block(block, valuations)
+
+    def _block(self, bars: Block, known: Block) -> tuple[list[str], dict[str, Any]]:
         series = prices.series(bars)
         if len(bars.code):
             self._adjusted = bool(self._adjusted) or series.adjusted
         kept = self._kept(series)
-        columns = {"order_book_id": series.code[kept], "trade_date": series.days[kept], **self._technical(series, kept)}
+        columns: dict[str, Any] = {"order_book_id": series.code[kept], "trade_date": series.days[kept]}
+        self._symbols += len(np.unique(columns["order_book_id"]))
+        self._rows += len(kept)
+        if "technical" in self._parts:
+            columns |= self._technical(series, kept)
         if len(known.code):
             columns |= {name: values[kept] for name, values in fundamental.fundamental(series, known).items()}
-        self._rows += len(kept)
-        return from_numpy(dictionary.get("indicators"), series.symbols, columns)
+        return series.symbols, columns
 
     def _kept(self, series: Series) -> npt.NDArray[np.intp]:
         """The rows that are written; of each instrument they follow one another."""
@@ -116,7 +147,6 @@ class _Calculation:
             for name, values in found.items():
                 out[name][written:until] = values[own]
             written = until
-            self._symbols += 1
         return out
 
 

@@ -25,6 +25,11 @@ class Touched:
     gone: pa.Table | None = None
     whole: bool = False
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to calculate."""
+        return self.whole or bool(self.since)
+
 
 def touched(lake: MarketLake) -> Touched:
     """What changed in the bars and fundamentals since the indicators were made."""

@@ -20,7 +20,7 @@ from app.stocks.quality.screen import screen
 from app.stocks.sources import Answer, Data, Health, Source, Unavailable, open_source
 
 _AROUND = (*panel.COLUMNS, "split_factor")
-_REPORTS_BEFORE = timedelta(days=370)
+REPORTS_BEFORE = timedelta(days=370)
 """Before the first bar stands a report that is in force on it: annual ones come a year apart."""
 _RESUMES_WITHIN = timedelta(days=90)
 """How far behind the fetched days a row may stand that tells of a rest in them."""
@@ -81,7 +81,12 @@ class Intake:
         return roll_of(self.context, symbols)
 
     def take(self, spans: Sequence[Span], window: Window, roll: gaps.Roll) -> None:
-        """Fetch and stage the spans year by year, with the fundamentals of the same days."""
+        """Fetch and stage the spans, with the fundamentals of the same days."""
+        self.take_bars(spans, window, roll)
+        self.take_fundamentals(spans)
+
+    def take_bars(self, spans: Sequence[Span], window: Window, roll: gaps.Roll) -> None:
+        """Fetch and stage the bars of the spans, year by year."""
         for year in window.years():
             pieces = [piece for span in spans if (piece := span.within(year)) is not None]
             if not pieces or self.context.cancelled:
@@ -89,9 +94,11 @@ class Intake:
             tables = [table for piece in pieces if (table := self._bars(piece, roll)) is not None]
             if tables:
                 self.store(pa.concat_tables(tables), _hull(pieces), roll, window)
-        if "fundamentals" in self.source.capabilities():
-            for span in spans:
-                self._fundamentals(span)
+
+    def take_fundamentals(self, spans: Sequence[Span]) -> int:
+        """Fetch and stage the fundamentals of the spans, where the source offers any; how many rows."""
+        offered = "fundamentals" in self.source.capabilities()
+        return sum(self._fundamentals(span) for span in spans) if offered else 0
 
     def cells(self, wanted: pa.Table, window: Window, roll: gaps.Roll) -> None:
         """Fetch and stage rows of single missing cells."""
@@ -133,11 +140,13 @@ class Intake:
         others = pa.array(sorted(set(roll.ids) - set(span.ids)), pa.string())
         return table.filter(pc.invert(pc.is_in(table.column("order_book_id"), others)))
 
-    def _fundamentals(self, span: Span) -> None:
-        start = span.start - _REPORTS_BEFORE if span.new else span.start
+    def _fundamentals(self, span: Span) -> int:
+        start = span.start - REPORTS_BEFORE if span.new else span.start
         table = self._table(self.source.fundamentals(span.ids, start, span.end))
-        if table is not None:
-            self.context.lake.stage("fundamentals", bar_keys.first_of_each(table))
+        if table is None:
+            return 0
+        self.context.lake.stage("fundamentals", bar_keys.first_of_each(table))
+        return int(table.num_rows)
 
     def _table(self, answer: Answer) -> Any:
         if isinstance(answer, Unavailable):

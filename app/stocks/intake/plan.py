@@ -5,7 +5,7 @@ Holes between are completion's part: they are few, and most of them are suspensi
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from app.stocks import calendar, dictionary
 from app.stocks.arrays import Ints
 from app.stocks.gaps import Roll, spans
 from app.stocks.intake.window import Window
+from app.stocks.lake.market_lake import MarketLake
 
 _KEYS = dictionary.get("daily_bars")
 
@@ -52,6 +53,16 @@ def held(lake: Lake, roll: Roll, window: Window) -> tuple[Ints, Ints]:
     return first, last
 
 
+def seen(lake: MarketLake, roll: Roll, sessions: list[date]) -> Roll:
+    """Whom no listing date is told of is expected from its first row in the lake to its last."""
+    ends = [text for file in lake.files("daily_bars") for text in (file["min_date"], file["max_date"]) if text]
+    if roll.told.all() or not ends:
+        return roll
+    first, last = held(lake, roll, Window(date.fromisoformat(min(ends)), date.fromisoformat(max(ends)), sessions))
+    known = np.where(roll.told, roll.first, first), np.where(roll.told, roll.last, last)
+    return replace(roll, first=known[0], last=known[1], told=np.ones(len(roll.ids), dtype=bool))
+
+
 def lacking(roll: Roll, have: tuple[Ints, Ints], window: Window, *, strangers: bool) -> list[Span]:
     """The spans that the lake lacks, having what `held` says. `strangers` come with the largest."""
     sessions = calendar.day_numbers(window.inside)
@@ -78,6 +89,20 @@ def lacking(roll: Roll, have: tuple[Ints, Ints], window: Window, *, strangers: b
         Span(calendar.day_of(key[0]), calendar.day_of(key[1]), ids, new=key[2], strangers=strangers and key == largest)
         for key, ids in sorted(wanted.items())
     ]
+
+
+def reports(lake: Lake, roll: Roll, window: Window, before: timedelta, *, refetch: bool) -> list[Span]:
+    """The spans of fundamentals to ask for: what the window may have added to those in the lake; `refetch`: all of the window.
+
+    An instrument without a report in the window or in the days before it is `new`: it lacks the one in force.
+    """
+    keys = lake.read("fundamentals", columns=_KEYS.key, start=window.start - before, end=window.end)
+    first, last = spans(roll, keys)
+    known = [one for one, low, high in zip(roll.ids, first, last, strict=True) if low <= high]
+    unknown = [one for one, low, high in zip(roll.ids, first, last, strict=True) if low > high]
+    oldest = calendar.day_of(min(int(day) for day in last[first <= last])) if known and not refetch else window.start
+    found = [Span(max(oldest, window.start), window.end, known)] if known else []
+    return [*found, Span(window.start, window.end, unknown, new=True)] if unknown else found
 
 
 def _any_session(sessions: Ints, low: int, high: int) -> bool:

@@ -22,7 +22,7 @@ from app.stocks.lake.parquet import Sink
 from app.stocks.lake.rebase import carry
 from app.stocks.lake.rows import conform, form, split
 from app.stocks.lake.staging import Staging
-from app.stocks.lake.views import reveal
+from app.stocks.lake.views import reveal, shown
 from app.stocks.lake.writer import BlockWriter
 
 _log = logging.getLogger(__name__)
@@ -183,6 +183,12 @@ class MarketLake:
             reveal(self.folder.parent, state)
         except (OSError, duckdb.Error):
             _log.exception("snapshot %s is published, but its view could not be made", state["snapshot"])
+
+    def show(self) -> int | None:
+        """Make sure that readers see the snapshot that this run builds on, or a newer one: which; None when they do not."""
+        self.reveal(self._staging.state)
+        visible = shown(self.folder.parent)
+        return visible if visible >= self._staging.state["snapshot"] else None
 
     def tidy(self, named: Collection[str], age_seconds: float) -> int:
         """Take away what nobody needs any more. See `tidying.tidy`."""

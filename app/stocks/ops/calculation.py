@@ -4,6 +4,7 @@ from datetime import date
 from typing import Annotated
 
 from app.definitions import Dataset, OpContext, op
+from app.errors import Unavailable
 from app.stocks.dictionary.scores import Factor
 from app.stocks.ids import Symbols
 from app.stocks.indicators import calculate as indicators_of
@@ -31,6 +32,17 @@ def calculate_indicators(
     result = indicators_of.calculate(lake, symbols=symbols, start=start_date, end=end_date)
     context.metric("symbols", result.symbols)
     return lake.reference("indicators", rows=result.rows)
+
+
+@op(aliases=("load_indicator_data", "load_indicator_data_op"))
+def load_indicators(context: OpContext) -> Dataset:
+    """The published indicators. Raises Unavailable when there are none, or none of the run's trade date."""
+    lake = market_lake(context)
+    newest = lake.newest_date("indicators")
+    if newest is None or (context.trade_date is not None and newest < context.trade_date.isoformat()):
+        wanted = f"of {context.trade_date} " if context.trade_date else ""
+        raise Unavailable(f"There are no indicators {wanted}yet; the newest are {newest}.", hint="indicator_job calculates them")
+    return lake.reference("indicators", rows=sum(file["rows"] for file in lake.files("indicators")))
 
 
 @op(publishes="publish", timeout_seconds=3600)

@@ -7,11 +7,11 @@ from pydantic import Field
 
 from app.definitions import Dataset, OpContext, op
 from app.errors import Invalid
-from app.stocks import calendar, gaps
 from app.stocks.ids import Symbols
+from app.stocks.intake import completion
 from app.stocks.intake.examine import examine, touched
 from app.stocks.intake.intake import Intake
-from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, known_sessions, resolve
+from app.stocks.intake.window import LOOKBACK_SESSIONS, known_sessions, resolve
 from app.stocks.quality.gate import MIN_COVERAGE
 
 
@@ -36,15 +36,8 @@ def complete_data(
     intake = Intake(context, sessions)
     window = resolve(context, sessions, intake.first, intake.ready, start_date=start_date, end_date=end_date)
     roll = intake.roll(symbols)
-    past = Window(max(calendar.back(sessions, window.end, lookback_sessions), intake.first), window.end, sessions)
-    keys = context.lake.read(
-        "daily_bars", columns=["order_book_id", "trade_date"], start=past.before(), end=past.end, symbols=symbols
-    )
-    grid = gaps.grid(roll, keys, past.inside)
-    missing = grid.cells(grid.missing)
-    context.log.info("looked back", start=past.start.isoformat(), end=past.end.isoformat(), missing=missing.num_rows)
-    if missing.num_rows:
-        intake.cells(missing, past, roll)
+    past = completion.looked_back(window, intake.first, lookback_sessions)
+    completion.fetch(intake, completion.missing(context, roll, past, symbols), roll)
     intake.taken.report(context)
     if start_date is None and end_date is None and context.trade_date is None:
         window = touched(context, window.end, sessions)
