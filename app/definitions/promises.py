@@ -39,6 +39,8 @@ class Promises:
     def of(self, day: date) -> Promise | None:
         """What is promised for that day; None for one that is no session, or whose sessions lack what `at` counts from."""
         calendar = self.calendar
+        if calendar.known_from is None or day < calendar.known_from:
+            return None
         known = calendar.knows(day)
         if not (calendar.is_session(day) if known else day.weekday() < _SATURDAY):
             return None
