@@ -2,8 +2,31 @@
 
 import logging
 import sys
+import time
 
 import structlog
+
+_AGAIN_SECONDS = 600
+_MOST_KEPT = 1000
+
+
+class Repeats:
+    """Lets a complaint with an `error` through once in ten minutes: what is tried again every second fails every second."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, ...], float] = {}
+
+    def __call__(self, _: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """The event, or DropEvent when it was told in the same words lately."""
+        if method not in ("warning", "error") or "error" not in event:
+            return event
+        said, now = (method, *(f"{name}={value}" for name, value in sorted(event.items()))), time.monotonic()
+        if now - self._told.get(said, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
+            raise structlog.DropEvent
+        if len(self._told) >= _MOST_KEPT:
+            self._told.clear()
+        self._told[said] = now
+        return event
 
 
 def configure(level: str) -> None:
@@ -21,7 +44,7 @@ def configure(level: str) -> None:
         else structlog.processors.JSONRenderer()
     )
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[Repeats(), *shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,

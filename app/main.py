@@ -34,6 +34,8 @@ from app.store.database import Database
 
 _log = structlog.get_logger("openbell")
 FIRST_JOB = "daily_full_pipeline"
+LOOK_SECONDS = 0.5
+"""How long a start looks for broken pages: for half a second, which is about 500 MB that the machine has in memory."""
 CALENDARS_KEPT = timedelta(days=1)
 """How old planted sessions may be at a start: asking a child for them takes a second."""
 
@@ -98,6 +100,7 @@ def open_database(settings: Settings) -> Database:
     """
     private_folder(settings.data_dir)
     identity.refuse_lost(settings.url, settings.data_dir)
+    sqlite.refuse_damaged(settings.url, LOOK_SECONDS)
     database = Database(settings.url)
     try:
         _prepare(database, settings)
@@ -147,11 +150,12 @@ def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None
     changed = _plant_calendars(manager, engine)
     if "scheduler" in manager.settings.roles:
         engine.daily(partial(_plant_calendars, manager, engine, kept=timedelta(hours=1)), "calendars")
-    if planted := [*changed, *planting.plant_documents(manager.database, found, found.documents)]:
+    plant = partial(planting.plant_documents, manager.database, found, found.documents, rhythm=manager.settings.rhythm)
+    if planted := [*changed, *plant()]:
         _log.info("planted", what=planted)
     if any(item.action == "restore" for item in manager.apply_own_folder(found)):
         # What a file stood over is the release's again: the newest one's.
-        planting.plant_documents(manager.database, found, found.documents)
+        plant()
     _first_run(manager)
 
 

@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
+from app import errors
+from app.definitions.job import JobDocument
 from app.settings import PREFIX, Settings
+from app.store.status import Reason
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NOT_ANSWERED = {"configuration", "lease_lost"}
+"""What no request is answered with."""
 SETTINGS = list(Settings.model_fields.items())
 
 
@@ -62,6 +67,20 @@ def test_decisions_that_the_code_names_exist() -> None:
     tracked = subprocess.run(["git", "grep", "-hoE", r"docs/decisions/[0-9]{4}"], cwd=ROOT, capture_output=True, text=True)
     known = {path.name[:4] for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
     assert {name[-4:] for name in tracked.stdout.split()} <= known
+
+
+def _first_cells(document: str) -> set[str]:
+    rows = (line for line in (ROOT / "docs" / document).read_text().splitlines() if line.startswith("| `"))
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def test_every_field_of_a_job_and_every_reason_is_explained() -> None:
+    assert _first_cells("jobs.md") == set(JobDocument.model_fields) | set(Reason)
+
+
+def test_every_code_of_a_refusal_is_listed() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.OpenbellError)]
+    assert {kind.code for kind in kinds} - NOT_ANSWERED | {"method_not_allowed"} <= _first_cells("operations.md")
 
 
 def test_make_help_lists_every_target() -> None:

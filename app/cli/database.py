@@ -17,6 +17,7 @@ from app.store import backups, identity, migrate, occupancy, revival, sqlite, ve
 from app.store.copies import FOLDER, private_folder
 from app.store.database import Database
 
+_LOOK_SECONDS = 60
 database = typer.Typer(help="The service's database: migrate, backup, restore, verify.", no_args_is_help=True)
 
 
@@ -26,6 +27,7 @@ def migrate_database(as_json: Json = False) -> None:
     loaded = settings.load()
     private_folder(loaded.data_dir)
     identity.refuse_lost(loaded.url, loaded.data_dir)
+    sqlite.refuse_damaged(loaded.url, _LOOK_SECONDS)
     with _opened(loaded) as opened:
         with opened.read() as connection:
             identity.refuse_foreign(connection, loaded.data_dir)

@@ -60,7 +60,7 @@ class PipelineManager(Data, Operation, Timing, Deadlines, People, Calendars, Fol
 
     def remarks(self) -> dict[str, str]:
         """What is wrong and keeps nothing from working, by what it is about."""
-        return {**self.folder_remarks(), **self.calendar_remarks()}
+        return {**self.folder_remarks(), **self.calendar_remarks(), **self.op_remarks()}
 
     def catalogue(self) -> Catalogue:
         """What the workers' children have. Raises CataloguePending until the first child has said so."""

@@ -7,6 +7,7 @@ from app.errors import AlreadyExists, Unavailable
 from app.settings import Settings
 from app.store import audit, calendars, catalogue, filed, logs, pools, runs, settled, transitions, views, workers
 from app.store.database import Connection, Database
+from app.store.sqlite import WHEN_DAMAGED
 
 
 class Operation:
@@ -91,12 +92,24 @@ class Operation:
         with self.database.read() as connection:
             return transitions.newest(connection)
 
+    def damage(self) -> dict[str, str]:
+        """What is wrong with the database, if damage was met."""
+        found = self.database.damage
+        return {"database": f"{found} {WHEN_DAMAGED}"} if found else {}
+
+    def op_remarks(self) -> dict[str, str]:
+        """Which op modules could not be imported, and why."""
+        with self.database.read() as connection:
+            if catalogue.current_digest(connection) is None:
+                return {}
+            return {f"op module {broken.module}": broken.error for broken in catalogue.current(connection).broken}
+
     def readiness(self) -> dict[str, bool]:
         """What the service needs for its work, and whether it is there: all true means ready."""
         try:
             with self.database.read() as connection:
                 found = {
-                    "database": True,
+                    "database": self.database.damage is None,
                     "catalogue": catalogue.current_digest(connection) is not None,
                     "calendar": bool(calendars.names(connection)),
                     "disk": self.database.lack() is None,

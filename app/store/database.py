@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -17,6 +18,7 @@ from app.store.ballast import Ballast
 from app.store.changes import Changes
 from app.store.lane import WriterLane
 
+_log = structlog.get_logger("openbell.database")
 Row = RowMapping
 __all__ = ["Connection", "Database", "Row", "touch"]  # so that nothing else needs SQLAlchemy for a type
 
@@ -33,7 +35,10 @@ tried again, and then sees what that one did."""
 
 
 class Database:
-    """One database, opened once per process. `write` answers after the commit; a failed write changes nothing."""
+    """One database, opened once per process. `write` answers after the commit; a failed write changes nothing.
+
+    `damage` is the sentence of the damage that a read or a write met, if one did.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
@@ -43,6 +48,7 @@ class Database:
             sqlite.create_private(Path(self.url.database))
         self.engine = sqlite.engine(url, READERS) if self.is_sqlite else _postgresql(url)
         self.ballast: Ballast | None = None
+        self.damage: str | None = None
         self.commits = 0
         self._process = secrets.token_hex(8)
         self._notice = {"channel": CHANNEL, "process": self._process}
@@ -51,7 +57,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only transaction: one consistent view for the block."""
-        with _answering(), self.engine.connect() as connection:
+        with self._answering(), self.engine.connect() as connection:
             # PostgreSQL's default would show each statement another state.
             options = {sqlite.READ_ONLY: True} if self.is_sqlite else _READS
             connection.execution_options(**options)
@@ -61,7 +67,7 @@ class Database:
     @contextmanager
     def looking(self) -> Iterator[Connection]:
         """PostgreSQL: statements that each see what is committed, and what the server says of itself, at their own moment."""
-        with _answering(), self.engine.connect() as connection:
+        with self._answering(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -70,7 +76,7 @@ class Database:
         The work may run more than once (after a conflict with another, or on a disk that was full), so it must do nothing
         but SQL.
         """
-        with _answering():
+        with self._answering():
             if self._lane is None:
                 return self._tried(work)
             try:
@@ -94,6 +100,18 @@ class Database:
     def _committed(self, topics: set[str]) -> None:
         self.commits += 1
         self.changes.notify(topics)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Damage that is met is kept in mind: whatever can still be read, this database is not to be worked with."""
+        try:
+            with _answering():
+                yield
+        except Damaged as error:
+            if self.damage is None:
+                self.damage = error.detail
+                _log.error("the database is damaged", error=error.detail, hint=error.hint)
+            raise
 
     def is_own(self, payload: str) -> bool:
         """Whether a notification came from this process, which has been told already."""
@@ -139,6 +157,10 @@ def _answering() -> Iterator[None]:
         if not error.connection_invalidated and not _is_passing(error):
             raise
         raise Unavailable("The database does not answer.", hint=_said(error)) from error
+    except sqlite.module().DatabaseError as error:  # the driver's own, out of a cursor that is read without SQLAlchemy
+        if not sqlite.is_damaged(error):
+            raise
+        raise Damaged(f"The database is damaged: {error}.", hint=sqlite.WHEN_DAMAGED) from error
 
 
 def _said(error: DBAPIError) -> str:

@@ -1,13 +1,16 @@
 """How SQLite is opened: its newest library, WAL, every commit on disk, explicit transactions."""
 
+import json
 import os
 import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
+from app.errors import ConfigurationError, Damaged
 from app.store import driver
 
 SAFE = (3, 51, 3)
@@ -28,12 +31,14 @@ _DAMAGED = (
     "malformed",
     "not a database",
     "file is encrypted",
+    "not decode to UTF-8",
     "unsupported file format",
     # In a database at our schema: the text that describes its tables is no longer what a migration wrote.
     "no such table",
     "no such column",
 )
 _SMALLEST_PAGE = 512
+_STEPS_PER_LOOK = 1000
 _SHRINK_BYTES = 16 * 2**20
 
 
@@ -65,6 +70,37 @@ def is_damaged(error: BaseException | None) -> bool:
     return isinstance(error, module().DatabaseError) and any(part in str(error) for part in _DAMAGED)
 
 
+def _from_json(text: str | bytes) -> Any:
+    """What a JSON column holds was written as JSON: anything else is what a disk made of it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise Damaged("The database is damaged: a value in it is not the JSON that was written.", hint=WHEN_DAMAGED) from None
+
+
+def refuse_damaged(url: str, seconds: float) -> None:
+    """Raise ConfigurationError for a SQLite file with broken pages, as far as those can be looked at in that time."""
+    file = file_of(url)
+    if file is None or not file.is_file() or not file.stat().st_size:
+        return
+    until = time.monotonic() + seconds
+    try:
+        opened = module().connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+        try:
+            opened.set_progress_handler(lambda: time.monotonic() > until, _STEPS_PER_LOOK)
+            (found,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            opened.close()
+    except module().DatabaseError as error:
+        if not is_damaged(error):
+            return  # interrupted, or locked: whoever works with it finds out
+        found = str(error)
+    # A rule that a row breaks is named by verify, and stops nobody.
+    if found != "ok" and "constraint failed" not in found:
+        first = " ".join(found.split())
+        raise ConfigurationError(f"The database {file} is damaged: {first}.", hint=WHEN_DAMAGED)
+
+
 def shrink(connection: Any, path: Path) -> None:
     """Write a long write-ahead log back and cut it, unless a reader still needs it: it grew while one did."""
     wal = path.with_name(f"{path.name}-wal")
@@ -89,6 +125,7 @@ def engine(url: str, readers: int) -> Engine:
     made = create_engine(
         url,
         module=module(),
+        json_deserializer=_from_json,
         pool_size=readers,
         max_overflow=4,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},

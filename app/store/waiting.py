@@ -41,7 +41,7 @@ class Queue:
         )
 
     def _due(self, run: Mapping[Any, Any]) -> str | None:
-        if run["due_at"] <= max(clock.now(), run["queued_at"]):
+        if run["due_at"] <= clock.now() or run["due_at"] == run["queued_at"]:
             return None
         at = clock.iso(run["due_at"])
         delayed = (steps.c.run_id == run["id"], steps.c.status == StepStatus.pending, steps.c.due_at.is_not(None))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog
 from starlette.testclient import TestClient
 
 from app import clock
@@ -118,12 +119,28 @@ def test_ready_when_everything_is_there(house: House) -> None:
     assert admin.get("http://test/readyz").json() == {
         "ready": False,
         "checks": {"database": True, "catalogue": True, "calendar": True, "disk": True, "worker": False},
-        "details": {"calendar XSHG": house.manager.calendar_remarks()["calendar XSHG"]},
+        "details": {
+            "calendar XSHG": house.manager.calendar_remarks()["calendar XSHG"],
+            "op module broken_ops": "No module named 'nowhere'",
+        },
     }
     house.worker()
     assert admin.get("http://test/readyz").json()["ready"] is True
     assert anybody.get("http://test/readyz").status_code == 200
     assert house.client(None).get("http://test/readyz", headers={"Authorization": "Bearer wrong"}).status_code == 401
+
+
+def test_a_service_whose_database_is_damaged_is_not_ready_and_tells_everybody_why(house: House) -> None:
+    house.plant()
+    house.worker()
+    house.database.write(lambda connection: connection.exec_driver_sql("UPDATE versions SET document = '{\"na'"))
+    with structlog.testing.capture_logs() as logged:
+        answers = [house.client().get("/jobs/j") for _ in range(3)]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "damaged")}
+    assert [line["event"] for line in logged].count("the database is damaged") == 1
+    found = house.client(None).get("http://test/readyz")
+    assert found.status_code == 503
+    assert "openbell db restore" in found.json()["details"]["database"]
 
 
 def test_the_service_may_have_its_own_idea_of_ready(house: House) -> None:

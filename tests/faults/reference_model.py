@@ -29,13 +29,12 @@ class Step:
 
 @dataclass
 class Run:
-    """`due` is None for a run that is due from its acceptance on. `rank` orders the queue, `queued` is when it came."""
+    """`due` is None for a run that is due from its acceptance on. `rank` orders the queue."""
 
     id: str
     job: str
     needs: dict[str, int]
     rank: tuple[int, int]
-    queued: int
     retries: int
     steps: dict[str, Step] = field(default_factory=lambda: {"a": Step(), "b": Step()})
     status: str = "queued"
@@ -49,8 +48,8 @@ class Run:
     path: list[str] = field(default_factory=lambda: ["queued"])
 
     def is_due(self, now: int) -> bool:
-        """A retry whose delay ends before its run came is due as well: the clock was set back further than the delay."""
-        return self.due is None or self.due <= now or self.due < self.queued
+        """Whether it may begin."""
+        return self.due is None or self.due <= now
 
     def move(self, status: str, reason: str | None = None) -> None:
         self.status = status

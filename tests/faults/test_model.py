@@ -102,7 +102,7 @@ class Store(RuleBasedStateMachine):
         new = new_run(job, priority=priority, pools=needs, retry=_RETRY if retries else None, **more)
         run_id = self.database.write(lambda connection: runs.enqueue(connection, new)).id
         rank = (self.model.now - priority * 36, len(self.model.runs))
-        self.model.runs[run_id] = Run(run_id, job, needs, rank, self.model.now, retries)
+        self.model.runs[run_id] = Run(run_id, job, needs, rank, retries)
         return run_id
 
     def enqueue(self, data: st.DataObject) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app import main
+from app.cli.doctor import state
 from app.errors import ConfigurationError
-from app.settings import PREFIX
-from app.store import migrate, occupancy, rescues, runs
+from app.settings import PREFIX, Settings
+from app.store import migrate, occupancy, rescues, runs, sqlite
 from tests.faults.place import Opened, Place
 from tests.service import OPENBELL
 from tests.store import conftest as rows
@@ -227,6 +229,18 @@ def test_a_damaged_file_is_named_by_verify_and_mended_by_a_restore(place: Place,
     assert place.wrong()["integrity"]
     assert place("restore", folder)["handed_back"] == [run]
     place("verify")
+
+
+@pytest.mark.parametrize("how", ["truncated", "no database", "overwritten"])
+def test_a_damaged_file_stops_what_would_write_to_it_and_is_one_sentence(place: Place, how: str) -> None:
+    damage(place.file, how)
+    settings = Settings(data_dir=place.data_dir)
+    with pytest.raises(ConfigurationError, match="damaged") as refused:
+        main.open_database(settings)
+    assert refused.value.hint == sqlite.WHEN_DAMAGED
+    assert "damaged" in place("migrate", code=2)["detail"]
+    (finding,) = state.database(settings)
+    assert (finding.status, finding.hint) == ("failed", sqlite.WHEN_DAMAGED)
 
 
 @pytest.mark.slow

@@ -141,6 +141,23 @@ def test_a_clock_that_is_set_back_holds_up_no_run_that_was_due(
     assert claim(database) is None
 
 
+def test_a_delay_is_kept_on_a_clock_that_was_set_back_further_than_it_is_long(
+    database: Database, job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = enqueue(database)
+    back = tmp_path / "clock"
+    back.write_text(str(-86400))
+    monkeypatch.setenv("OPENBELL_CLOCK_FILE", str(back))
+    fence = claim(database)
+    assert fence is not None
+    retry_at = clock.now() + timedelta(seconds=60)
+    assert settle(database, fence, began("a"), failed("a", retry_at=clock.iso(retry_at))) == "queued"
+    assert row(database, run_id)["due_at"] == retry_at
+    assert claim(database) is None
+    back.write_text(str(-86400 + 61))
+    assert claim(database) is not None
+
+
 def test_only_a_worker_that_has_the_ops_claims(database: Database, job: str) -> None:
     run_id = enqueue(database, code_versions={"noop": "1", "rare": "7"}, nodes=[("a", "noop"), ("b", "rare")])
     assert claim(database, ops={"noop": "1"}) is None

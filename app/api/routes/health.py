@@ -27,8 +27,10 @@ async def get_readiness(request: Request) -> Response:
     ready = all(checks.values())
     told: dict[str, bool] = {}
     details: dict[str, str] = {}
-    # Without a database no key can be looked up.
-    if "authorization" in request.headers and checks.get("database", True):
+    # Without a database no key can be looked up; what is wrong with it is no secret.
+    if not checks.get("database", True):
+        details = request.app.state.manager.damage()
+    elif "authorization" in request.headers:
         await request.app.state.keyring.key_of(request)
         told, details = checks, await run_in_threadpool(request.app.state.manager.remarks)
     return answer(Readiness, {"ready": ready, "checks": told, "details": details}, 200 if ready else 503)

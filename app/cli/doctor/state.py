@@ -11,11 +11,15 @@ from app.store import identity, migrate, sqlite
 from app.store import workers as registered
 from app.store.database import Database
 
+LOOK_SECONDS = 10
+"""How long is looked for broken pages; `openbell db verify` looks at all of them."""
+
 
 def database(settings: Settings) -> Iterator[Finding]:
     """Whether the database can be reached and has this version's schema."""
     try:
         identity.refuse_lost(settings.url, settings.data_dir)
+        sqlite.refuse_damaged(settings.url, LOOK_SECONDS)
     except ConfigurationError as error:
         yield failed("database", error.detail, error.hint or "")
         return
