@@ -1,6 +1,5 @@
 """Deadlines and why over HTTP: what they mean, what became of them, and what is refused."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,11 +15,11 @@ BY_EIGHT = {"name": "d", "job": "j", "at": "20:00", "calendar": "XSHG"}
 
 
 @pytest.fixture
-def at_noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[datetime]]:
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """A clock that says noon of Thursday, 2026-11-19, in Shanghai, until a test sets it."""
     now = [datetime(2026, 11, 19, 4, tzinfo=UTC)]
     monkeypatch.setattr(clock, "now", lambda: now[0])
-    yield now
+    return now
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """By when each trade date's result is to be there, from document and calendar alone."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,10 +18,10 @@ SESSIONS = [date(2026, 9, 28), date(2026, 9, 29), date(2026, 9, 30), date(2026, 
 
 
 @pytest.fixture
-def calendar() -> Iterator[Calendar]:
+def calendar() -> Calendar:
     """Around the National Day holiday; a half day before it, two sessions on October 9th."""
     special = {date(2026, 9, 30): [HALF], date(2026, 10, 9): [NIGHT, DAY]}
-    yield Calendar("XSHG", SESSIONS, known_until=date(2026, 10, 9), hours=[Hours(date(1990, 1, 1), DAY)], special=special)
+    return Calendar("XSHG", SESSIONS, known_until=date(2026, 10, 9), hours=[Hours(date(1990, 1, 1), DAY)], special=special)
 
 
 def at(text: str) -> datetime:
@@ -102,6 +101,7 @@ def test_a_few_days_say_nothing() -> None:
     assert foresee(PAST[:2], CLOSE, DUE, CLOSE) is None
 
 
+@pytest.mark.data
 def test_the_exchanges_own_days(market_data: Path) -> None:
     """Of each session of 2026 one promise, by the table that the exchange's calendar is checked against."""
     lines = (market_data / "trading_calendar_xshg_1990_2026.csv").read_text().split()
