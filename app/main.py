@@ -150,11 +150,12 @@ def _learned(manager: PipelineManager, engine: Engine, found: Catalogue) -> None
     changed = _plant_calendars(manager, engine)
     if "scheduler" in manager.settings.roles:
         engine.daily(partial(_plant_calendars, manager, engine, kept=timedelta(hours=1)), "calendars")
-    if planted := [*changed, *planting.plant_documents(manager.database, found, found.documents)]:
+    plant = partial(planting.plant_documents, manager.database, found, found.documents, rhythm=manager.settings.rhythm)
+    if planted := [*changed, *plant()]:
         _log.info("planted", what=planted)
     if any(item.action == "restore" for item in manager.apply_own_folder(found)):
         # What a file stood over is the release's again: the newest one's.
-        planting.plant_documents(manager.database, found, found.documents)
+        plant()
     _first_run(manager)
 
 

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     simulated_years: float = Field(3, gt=0, le=40, description="Length of the simulated history up to today.")
     rqdatac_uri: SecretStr | None = Field(None, description="For source rqdatac: tcp://user:password@host:port.")
     first_run: bool = Field(False, description="Run daily_full_pipeline once on an empty data dir (not for rqdatac).")
+    rhythm: Literal["live", "paused"] = Field("live", description="How a start plants the shipped schedules and triggers.")
 
     beat_seconds: float = Field(5, gt=0, description="How often a worker renews its lease.")
     lease_seconds: float = Field(30, gt=0, description="How long a worker may be silent before its runs are taken over.")

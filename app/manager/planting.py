@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -16,28 +16,36 @@ from app.store.database import Connection, Database
 _log = structlog.get_logger("openbell.planting")
 
 
-def plant_documents(database: Database, catalogue: Catalogue, documents: Iterable[ShippedDocument]) -> list[str]:
+def plant_documents(
+    database: Database,
+    catalogue: Catalogue,
+    documents: Iterable[ShippedDocument],
+    *,
+    rhythm: Literal["live", "paused"] = "live",
+) -> list[str]:
     """Store the shipped definitions that a user neither changed nor deleted, each by itself; answers which were stored.
 
-    One that does not fit the catalogue is left out and logged: a broken module must not stop the start.
+    One that does not fit the catalogue is left out and logged: a broken module must not stop the start. `rhythm`: whether the
+    shipped schedules and triggers begin to fire, or wait until somebody resumes them.
     """
     planted = []
     for shipped in documents:
         try:
-            if database.write(partial(plant, catalogue=catalogue, shipped=shipped)):
+            paused = rhythm == "paused" and shipped.managed_by == "catalog" and shipped.kind in ("schedule", "trigger")
+            if database.write(partial(plant, catalogue=catalogue, shipped=shipped, paused=paused)):
                 planted.append(f"{shipped.kind} {shipped.document['name']}")
         except OpenbellError as error:
             _log.error("shipped definition not planted", kind=shipped.kind, name=shipped.document.get("name"), error=str(error))
     return planted
 
 
-def plant(connection: Connection, catalogue: Catalogue, shipped: ShippedDocument) -> bool:
-    """Store one shipped definition; False when the user's own stands, or nothing changed."""
+def plant(connection: Connection, catalogue: Catalogue, shipped: ShippedDocument, *, paused: bool = False) -> bool:
+    """Store one shipped definition; False when the user's own stands, or nothing changed. `paused`: it does not begin yet."""
     if shipped.kind == "pool":
         return _plant_pool(connection, shipped.document)
     known_pools = pools.sizes(connection)
     document, uses = checked(connection, catalogue, shipped.kind, shipped.document, known_pools)
-    paused = document.pop("paused", False)
+    paused = document.pop("paused", False) or paused
     key, name = content_hash(document), document["name"]
     if not definitions.may_plant(connection, shipped.kind, name, key):
         return False

@@ -40,7 +40,9 @@ class Service:
 
     def start(self) -> None:
         """Start it; does not wait."""
-        own = {PREFIX + name.upper(): str(value) for name, value in {**self.settings, "port": self.port}.items()}
+        own = {
+            PREFIX + name.upper(): str(value) for name, value in {"rhythm": "paused", **self.settings, "port": self.port}.items()
+        }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         if clock := os.environ.get(f"{PREFIX}CLOCK_FILE"):
             own[f"{PREFIX}CLOCK_FILE"] = clock
