@@ -50,7 +50,7 @@ def _idle(running: Service) -> float:
 def _late(running: Service) -> list[float]:
     found, cursor = [], None
     while True:
-        asked = {"limit": 500, "outcome": "fired", **({"cursor": cursor} if cursor else {})}
+        asked: dict[str, str] = {"limit": "500", "outcome": "fired", **({"cursor": cursor} if cursor else {})}
         page = running.http.get("/api/v1/firings", params=asked).json()
         found += [_instant(row["decided_at"]) - _instant(row["due_at"]) for row in page["items"]]
         if (cursor := page["next_cursor"]) is None:

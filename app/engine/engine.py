@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from app.definitions.catalogue import Catalogue
 from app.engine import answers, upkeep
 from app.engine.children import ChildPool, QueryChild
+from app.engine.duty import Duty
 from app.engine.executor import SlotExecutor
 from app.engine.forkserver import ForkServer
 from app.engine.lookout import Lookout
@@ -21,6 +22,7 @@ from app.engine.worker import SLOTS, Worker
 from app.errors import Unavailable
 from app.settings import Settings
 from app.store import catalogue, lake
+from app.store.changes import TIMES
 from app.store.database import Database
 
 _log = structlog.get_logger("openbell.engine")
@@ -39,9 +41,7 @@ class Engine:
         self._is_worker = "worker" in settings.roles
         self._stopping = threading.Event()
         self._replacing = threading.Lock()
-        self._timekeeper = Timekeeper(database)
-        self._keeps_time = False
-        self._lookout: Lookout | None = None
+        self._duties: list[Duty] = []
         self._served: tuple[Catalogue, str] | None = None
         self._behind = 0
         self.catalogue: Catalogue | None = None
@@ -110,11 +110,8 @@ class Engine:
         # Ready from here on: whoever waited for that finds the shipped jobs.
         self.catalogue = found
         self._reveal()
-        if "scheduler" in self._settings.roles and not self._keeps_time:
-            self._keeps_time = True
-            self._timekeeper.start()
-            self._lookout = Lookout(self._database, self.queries)
-            self._lookout.start()
+        if "scheduler" in self._settings.roles and not self._duties:
+            self._keep_time()
         if self._is_worker:
             # Before a run begins: what one left half written is then nobody's.
             upkeep.tidy_lake(self._database, self.queries)
@@ -122,6 +119,15 @@ class Engine:
             if self.worker is not None:
                 self.worker.serve(found, digest)
             self._served = found, digest
+
+    def _keep_time(self) -> None:
+        changes, lookout = self._database.changes, Lookout(self._database, self.queries, self._stopping)
+        self._duties = [
+            Duty("timekeeper", changes, TIMES, Timekeeper(self._database).look),
+            Duty("lookout", changes, TIMES, lookout.look),
+        ]
+        for duty in self._duties:
+            duty.start()
 
     def _catch_up(self) -> None:
         """Readers must not wait for the next publication or start; what is behind at two looks, no child is about to show."""
@@ -185,9 +191,8 @@ class Engine:
     def stop(self) -> None:
         """Stop claiming, drain, hand back, deregister; then end the processes. The database is closed by its owner, last."""
         self._stopping.set()
-        self._timekeeper.stop()
-        if self._lookout is not None:
-            self._lookout.stop()
+        for duty in self._duties:
+            duty.stop()
         if self.worker is not None:
             self.worker.stop()
             self._reaper.stop()

@@ -6,17 +6,13 @@ Any number of processes may look: whoever takes a trigger's turn does, and what 
 import threading
 from datetime import timedelta
 
-import structlog
-
 from app import clock
 from app.engine.files_ahead import FilesAhead
 from app.engine.query_child import QueryChild
 from app.engine.vendor_ahead import VendorAhead
 from app.store import lookouts
-from app.store.changes import TIMES
 from app.store.database import Database
 
-_log = structlog.get_logger("openbell.lookout")
 _LOOK_SECONDS = 2.0
 _AT_ONCE = 20
 _PATIENCE = timedelta(seconds=60)
@@ -24,37 +20,13 @@ _PATIENCE = timedelta(seconds=60)
 
 
 class Lookout:
-    """Belongs to the role `scheduler`. A thread of its own: a look may take seconds, and schedules must not wait for it."""
+    """Belongs to the role `scheduler`. A duty of its own: a look may take seconds, and schedules must not wait for it."""
 
-    def __init__(self, database: Database, queries: QueryChild) -> None:
+    def __init__(self, database: Database, queries: QueryChild, stopping: threading.Event) -> None:
         self._database = database
-        self._woken = threading.Event()
-        self._stopping = threading.Event()
-        self._files = FilesAhead(database, self._stopping)
+        self._stopping = stopping
+        self._files = FilesAhead(database, stopping)
         self._vendor = VendorAhead(database, queries)
-        self._thread = threading.Thread(target=self._looking, name="lookout", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopping.set()
-        self._woken.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=10)
-
-    def _looking(self) -> None:
-        with self._database.changes.listening(TIMES, self._woken.set):
-            while not self._stopping.is_set():
-                self._woken.clear()
-                try:
-                    wait = self.look()
-                except Exception as error:
-                    _log.warning("looking failed; again soon", error=str(error))
-                    wait = _LOOK_SECONDS
-                self._woken.wait(wait)
 
     def look(self) -> float:
         """Look for everything that is due; answers how long there is nothing to do, at most two seconds."""

@@ -1,11 +1,10 @@
 """Does what is due by time: schedules, joins whose deadline has come, promises. Any number of processes may do so together.
 
-A plain thread on the monotonic clock that looks at the wall clock at least once a second: when that is set, forwards or back,
-it goes on from what it finds. Each moment is decided in one transaction with its run, under the schedule's row lock.
+It looks at the wall clock at least once a second: when that is set, forwards or back, it goes on from what it finds. Each moment
+is decided in one transaction with its run, under the schedule's row lock.
 """
 
 import math
-import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +14,6 @@ import structlog
 from app import clock
 from app.engine.promisekeeper import Promisekeeper
 from app.store import deadlines, joins, schedules, triggers
-from app.store.changes import TIMES
 from app.store.database import Connection, Database
 from app.store.firings import Firing
 
@@ -24,7 +22,6 @@ _LOOK_SECONDS = 1.0
 _AT_ONCE = 50
 _TOGETHER = 20
 """Schedules in one transaction: the writer's lane is everybody's."""
-_AGAIN_SECONDS = 1.0
 _STEP_SECONDS = 1.0
 """A clock that is drawn right slowly does not do this much between two looks."""
 
@@ -35,39 +32,11 @@ class Timekeeper:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._promises = Promisekeeper(database)
-        self._woken = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keeping, name="timekeeper", daemon=True)
-
-    def start(self) -> None:
-        """Begin to fire."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Fire nothing more."""
-        self._stopping.set()
-        self._woken.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=5)
-
-    def _keeping(self) -> None:
-        ahead = math.inf
-        with self._database.changes.listening(TIMES, self._woken.set):
-            while not self._stopping.is_set():
-                self._woken.clear()
-                try:
-                    # How far the wall clock is before the monotonic one: it falls when the wall clock is set back.
-                    before, ahead = ahead, clock.now().timestamp() - time.monotonic()
-                    if ahead < before - _STEP_SECONDS:
-                        self._database.write(_set_back)
-                    wait = self.look()
-                except Exception as error:
-                    _log.warning("firing failed; again soon", error=str(error))
-                    wait = _AGAIN_SECONDS
-                self._woken.wait(wait)
+        self._ahead = math.inf
 
     def look(self) -> float:
         """Decide all that is due now; answers how long there is nothing to do, at most a second."""
+        self._notice_step()
         now = clock.now()
         with self._database.read() as connection:
             names = schedules.due(connection, now, _AT_ONCE)
@@ -84,6 +53,12 @@ class Timekeeper:
         # Set back by an hour, the wall clock is looked at again long before that hour is over.
         left = [(at - clock.now()).total_seconds() for at in (upcoming, deadline, promised) if at is not None]
         return max(0.0, min([_LOOK_SECONDS, *left]))
+
+    def _notice_step(self) -> None:
+        """How far the wall clock is before the monotonic one falls when the wall clock is set back."""
+        before, self._ahead = self._ahead, clock.now().timestamp() - time.monotonic()
+        if self._ahead < before - _STEP_SECONDS:
+            self._database.write(_set_back)
 
 
 def _evaluate(names: Sequence[str], connection: Connection) -> list[Firing]:

@@ -1,11 +1,17 @@
 """Schedules, triggers and events over HTTP: what they will do, what they did, and what is refused."""
 
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
 from tests.api.conftest import House
+from tests.service import OPENBELL
 
 # The fixture's calendar: sessions from 2026-11-16 (Monday) to the 20th, the 23rd and the 24th, and nothing known behind.
 AT_CLOSE = {"name": "s", "job": "j", "at": "close+30m", "calendar": "XSHG"}
@@ -134,3 +140,31 @@ def test_what_was_deleted_keeps_its_ledger(planted: TestClient) -> None:
     planted.delete("/triggers/t")
     assert len(planted.get("/triggers/t/firings").json()["items"]) == 1
     assert planted.get("/triggers/nothing/firings").status_code == 404
+
+
+def test_from_the_command_line(house: House, serve: Callable[[House], httpx2.Client], tmp_path: Path) -> None:
+    house.plant()
+    client = serve(house)
+    client.post("schedules", json=AT_CLOSE)
+    client.post("triggers", json={"name": "t", "job": "j", "when": {"event": "ready"}})
+    (tmp_path / "service.json").write_text(json.dumps({"address": str(client.base_url).removesuffix("/api/v1/"), "pid": 1}))
+    environment = {"OPENBELL_DATA_DIR": str(tmp_path), "OPENBELL_ADMIN_KEY": house.keys["admin"], "PATH": "/usr/bin:/bin"}
+
+    def openbell(*arguments: str) -> list[str]:
+        done = subprocess.run([OPENBELL, *arguments], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert openbell("schedules")[1].split("\t")[::4] == [
+        "s",
+        "30 minutes after the close on every session of XSHG, for that day.",
+    ]
+    assert openbell("triggers")[1].split("\t")[::3] == ["t", "event ready"]
+    moments = openbell("preview", "s", "--from", "2026-11-24T00:00:00Z", "--count", "2")
+    assert [line.split("\t")[1:3] for line in moments[2:]] == [["fire", "2026-11-24"], ["hold", "-"]]
+    sent = openbell("send", "ready", "--payload", '{"a": 1}')[0].split("\t")
+    assert sent[:2] == ["t", "fired"]
+    for asked in (("firings",), ("firings", "t")):
+        assert openbell(*asked)[1].split("\t")[1:3] == ["t", "fired"]
+    assert openbell("pause", "t", "--kind", "trigger") == ["t\tpaused"]
+    assert openbell("send", "ready")[0].split("\t")[:2] == ["t", "skipped"]

@@ -3,13 +3,16 @@
 import sys
 import threading
 
+from app.engine.duty import Duty
 from app.engine.timekeeper import Timekeeper
+from app.store.changes import TIMES
 from app.store.database import Database
 
 
 def main() -> None:
     """Fire what is due, by the clock of OPENBELL_CLOCK_FILE."""
-    Timekeeper(Database(sys.argv[1])).start()
+    database = Database(sys.argv[1])
+    Duty("timekeeper", database.changes, TIMES, Timekeeper(database).look).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     threading.Event().wait()

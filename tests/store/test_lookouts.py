@@ -52,7 +52,7 @@ def source() -> Source:
 
 @pytest.fixture
 def lookout(database: Database, source: Source) -> Lookout:
-    return Lookout(database, source)  # type: ignore[arg-type]  # it only asks
+    return Lookout(database, source, threading.Event())  # type: ignore[arg-type]  # it only asks
 
 
 def dates(database: Database) -> list[date | None]:
