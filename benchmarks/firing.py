@@ -1,7 +1,7 @@
 """How late schedules fire when a thousand of them come within an hour, and what a thousand cost at idle.
 
 `python -m benchmarks.firing [--minutes 5]`; wanted: p95 50 ms late, and under 1 % of one core. Each schedule fires at a minute
-of its own in every hour, so some seventeen come at the same instant. Late is the decision in the ledger against the instant it was due.
+of its own in every hour, so some seventeen come at the same instant. Late is the decision in the ledger against the due instant.
 """
 
 import argparse

@@ -13,7 +13,7 @@ _STOP_SECONDS = 10
 
 
 class Duty:
-    """A plain thread on the monotonic clock. `do` answers after how many seconds to do it again; what fails is done again soon."""
+    """A plain thread on the monotonic clock. `do` answers after how many seconds to do it again; what fails, soon."""
 
     def __init__(self, name: str, changes: Changes, topic: str, do: Callable[[], float]) -> None:
         self._name = name
