@@ -1,20 +1,19 @@
 """The commands. Each is a question to the service and a way to show the answer."""
 
-import json
 import sys
 import uuid
 from typing import Annotated, Any
 
 import typer
 
-from app.cli import become_service, deadlines, definitions, follow, jobs, runs, screen, timing
+from app.cli import backfills, become_service, deadlines, definitions, follow, jobs, runs, screen, timing
 from app.cli.calendar import calendar
 from app.cli.database import database
 from app.cli.definitions import NotCompared, WouldBeRefused
 from app.cli.doctor import doctor
 from app.cli.keys import keys
 from app.cli.logs import logs
-from app.cli.options import Json
+from app.cli.options import Json, Pairs, pairs
 from app.cli.patience import Patient
 from app.cli.service import NoService, Refused, Unclear, connect, path
 from app.errors import ConfigurationError, OpenbellError
@@ -43,9 +42,6 @@ app.add_typer(keys, name="keys")
 app.add_typer(database, name="db")
 app.add_typer(calendar, name="calendar")
 
-Pairs = Annotated[
-    list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A param; the value is JSON or text.")
-]
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", metavar="NAME=VALUE", help="A tag of the run.")]
 
 
@@ -109,27 +105,10 @@ def run_job(
         raise typer.Exit(NOT_SUCCEEDED)
 
 
-def pairs(items: list[str] | None, *, as_json: bool) -> dict[str, Any]:
-    """`name=value` arguments as an object; a value that is JSON counts as that, any other as text."""
-    made: dict[str, Any] = {}
-    for item in items or ():
-        name, separator, text = item.partition("=")
-        if not separator or not name:
-            raise typer.BadParameter(f"{item!r} is not NAME=VALUE")
-        made[name] = _value(text) if as_json else text
-    return made
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 for command in (
     jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
-    timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, jobs.ops, doctor,
+    timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, backfills.backfill, backfills.backfills,
+    jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):
