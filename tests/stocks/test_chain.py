@@ -28,11 +28,11 @@ MARKET = {"simulated_symbols": 20, "simulated_years": 0.5}
 LAST, BEFORE = date(2026, 11, 23), date(2026, 11, 20)
 
 
-def sync(there: Bench, day: date | None, *, refetch: bool = False, **window: date) -> str:
+def sync(there: Bench, day: date | None, *, refetch: bool = False, until: date | None = None) -> str:
     context = there.run(trade_date=day)
-    targets, dates = get_target_symbols(context), get_trading_dates(context, **window)
+    targets, dates = get_target_symbols(context), get_trading_dates(context, end_date=until)
     known = sync_fundamental(context, targets, dates, refetch=refetch)
-    validate_sync(context, sync_ohlcv(context, targets, dates, refetch=refetch), known, **window)
+    validate_sync(context, sync_ohlcv(context, targets, dates, refetch=refetch), known, end_date=until)
     return there.publish(context)
 
 
@@ -59,9 +59,9 @@ def scores(there: Bench, day: date | None) -> str:
     return there.publish(context)
 
 
-def chain(there: Bench, day: date | None, **window: date) -> list[str]:
-    synced = sync(there, day, **window)
-    newest = day or window["end_date"]
+def chain(there: Bench, day: date | None, until: date | None = None) -> list[str]:
+    synced = sync(there, day, until=until)
+    newest = day or until
     return [synced, complete(there, newest), indicators(there, newest), scores(there, newest)]
 
 
@@ -73,7 +73,7 @@ def rows(there: Bench, dataset: str) -> pa.Table:
 def chained(tmp_path: Path, sessions: list[date], bench: MakeBench) -> Bench:
     """A lake filled by the chain: all history but the last day, and then the last day."""
     there = bench(**MARKET)
-    assert chain(there, None, end_date=BEFORE)[::3] == ["published", "published"]
+    assert chain(there, None, BEFORE)[::3] == ["published", "published"]
     assert chain(there, LAST)[::3] == ["published", "published"]
     return there
 
