@@ -184,12 +184,12 @@ def _chosen(definition: Definition, candidates: Iterable[Candidate], now: dateti
 
 def _one(connection: Connection, definition: Definition, candidate: Candidate, *, chosen: bool) -> Firing:
     row = _row(definition, candidate)
+    if candidate.decision == "skip":
+        return replace(row, outcome="skipped", reason=candidate.reason, detail=candidate.detail)
     if definition.paused_at is not None and candidate.due_at >= definition.paused_at:
         return replace(row, outcome="skipped", reason="paused", detail=f"the schedule {definition.name!r} is paused")
     if candidate.decision == "hold":
         return replace(row, outcome="held", reason=candidate.reason, detail=candidate.detail)
-    if candidate.decision == "skip":
-        return replace(row, outcome="skipped", reason=candidate.reason, detail=candidate.detail)
     if not chosen:
         rule = definition.document.get("catch_up", "latest")
         detail = f"the scheduler was not there at that moment; catch_up is {rule!r}"
