@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.engine.liveness import Heartbeats, dead, hold, let_go, locked
-from app.store import workers
+from app.store import rescues, workers
 from tests.engine.conftest import House
 from tests.engine.test_workers import MakeHouse
 
@@ -76,3 +76,15 @@ def test_setting_the_wall_clock_declares_nobody_dead(
         assert house.engine._reaper.run_once() == []
     with houses[0].database.read() as connection:
         assert len(workers.registered(connection)) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_lock_file_of_a_worker_that_lost_its_lease_is_swept_while_its_process_goes_on(
+    make_house: MakeHouse, wait_until: Any
+) -> None:
+    house = make_house(beat_seconds=0.1, lease_seconds=5, reap_seconds=0.1)
+    lost = house.engine.worker  # held here, so that it is not let go by the way
+    assert lost is not None
+    house.database.write(lambda connection: rescues.declare_dead(connection, lost.id, "for the test"))
+    wait_until(lambda: house.engine.worker is not lost, 20, what="another worker")
+    wait_until(lambda: locked(house.engine._settings.data_dir) == {house.engine._own()}, 20, what="its file is swept")

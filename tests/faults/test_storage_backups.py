@@ -217,6 +217,11 @@ def damage(file: Path, how: str) -> None:
         file.write_bytes(content[: len(content) // 2])
     elif how == "no database":
         file.write_bytes(b"not a database" * 1000)
+    elif how == "a page that no start reads":
+        opened = sqlite.module().connect(file)
+        (page,) = opened.execute("SELECT rootpage FROM sqlite_master WHERE name = 'transitions'").fetchone()
+        opened.close()
+        file.write_bytes(content[: 4096 * (page - 1)] + os.urandom(4096) + content[4096 * page :])
     else:
         file.write_bytes(content[: 4096 * 2] + os.urandom(4096 * 30) + content[4096 * 32 :])
 
@@ -231,7 +236,7 @@ def test_a_damaged_file_is_named_by_verify_and_mended_by_a_restore(place: Place,
     place("verify")
 
 
-@pytest.mark.parametrize("how", ["truncated", "no database", "overwritten"])
+@pytest.mark.parametrize("how", ["truncated", "no database", "overwritten", "a page that no start reads"])
 def test_a_damaged_file_stops_what_would_write_to_it_and_is_one_sentence(place: Place, how: str) -> None:
     damage(place.file, how)
     settings = Settings(data_dir=place.data_dir)
