@@ -80,7 +80,7 @@ def test_nine_oclock_is_for_the_day_before_and_the_day_itself_comes_when_the_ven
 
     clock.set(time(18, 0))
     wait_until(lambda: chain_ended(service, TODAY), _PATIENCE)
-    assert [run["cause"]["name"] for run in runs_of(service, TODAY)][0] == "daily_sync_on_vendor_ready"
+    assert runs_of(service, TODAY)[0]["cause"]["name"] == "daily_sync_on_vendor_ready"
     assert scored_on(service, TODAY) > 10
     assert chain_ended(service, BEFORE), "the day before was left alone"
     (ready,) = firings(service, "triggers", "daily_sync_on_vendor_ready")
