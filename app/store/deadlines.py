@@ -153,13 +153,14 @@ def _kept(connection: Connection, definition: Definition, day: date, kept: Kept)
 
 def _awaited(connection: Connection, definition: Definition, day: date) -> Promised | None:
     """What is promised for that day; None for a day from before the deadline was made."""
+    # In this order: whoever decides it in between has written its row by then.
+    until: datetime | None = connection.execute(select(rows.c.planned_until).where(_is(definition.name))).scalar()
     if (row := promises.one(connection, definition.name, day)) is not None:
         return _of(row)
     try:
         promise = table(connection, definition.document).of(day)
     except NotFound:
         return None
-    until: datetime | None = connection.execute(select(rows.c.planned_until).where(_is(definition.name))).scalar()
     # Of all that had come by the last look there are rows.
     return _promised(definition, promise) if promise is not None and (until is None or promise.due_at > until) else None
 

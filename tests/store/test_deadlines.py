@@ -1,6 +1,5 @@
 """What is promised for each trade date is known whatever ran, and whether nothing did."""
 
-import threading
 from datetime import date
 from functools import partial
 from typing import Any
@@ -26,11 +25,11 @@ def time(database: Database, monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock_of_test
 
 
-def succeed(database: Database, day: date, began: str, ended: str, job: str = "j", *, cause: str = "manual") -> str:
+def succeed(database: Database, day: date, began: str, ended: str, job: str = "j", *, told: bool = True) -> str:
     """A run of that trade date, at work from one time of Shanghai to another; its ending is told as the real one is."""
 
     def work(connection: Connection) -> str:
-        new = acceptance.accept(connection, catalogue.current(connection), job, RunRequest(), Cause(cause))
+        new = acceptance.accept(connection, catalogue.current(connection), job, RunRequest(), Cause())
         run_id = runs.enqueue(connection, new).id
         at_work(connection, run_id, day, began)
         micro = "finished_at = :at" if database.is_sqlite else "finished_at = CAST(:at AS timestamptz)"
@@ -38,7 +37,8 @@ def succeed(database: Database, day: date, began: str, ended: str, job: str = "j
             text(f"UPDATE runs SET status = 'succeeded', worker = NULL, {micro} WHERE id = :id"),
             {"at": _stored(database, ended), "id": run_id},
         )
-        deadlines.run_succeeded(connection, run_id, job)
+        if told:
+            deadlines.run_succeeded(connection, run_id, job)
         return run_id
 
     return database.write(work)
@@ -143,8 +143,9 @@ def test_a_run_that_comes_late_says_by_how_much(database: Database, time: Clock)
 def test_an_outage_is_gone_over_and_tells_in_time_from_late(database: Database, time: Clock) -> None:
     define(database, "deadline", EVENING)
     time.set("2026-09-30 23:00")
-    succeed(database, MONDAY, "2026-09-28 18:30", "2026-09-28 19:00")
-    succeed(database, date(2026, 9, 29), "2026-09-29 20:30", "2026-09-29 21:00")
+    succeed(database, MONDAY, "2026-09-28 18:30", "2026-09-28 19:00", told=False)
+    succeed(database, MONDAY, "2026-09-28 20:30", "2026-09-28 21:00", told=False)
+    succeed(database, date(2026, 9, 29), "2026-09-29 20:30", "2026-09-29 21:00", told=False)
     look(database)
     assert told(database) == [("09-28", "met", "09-28 19:00"), ("09-29", "late", "09-29 21:00"), ("09-30", "missing", None)]
 
@@ -267,32 +268,3 @@ def test_a_dataset_is_what_counts_where_one_is_named(database: Database, time: C
     time.set("2026-09-29 09:30")
     look(database)
     assert told(database)[0] == ("09-28", "late", "09-28 20:45")
-
-
-def test_any_number_of_processes_decide_once(database: Database, time: Clock) -> None:
-    define(database, "deadline", EVENING)
-    time.set("2026-09-30 20:00")
-    together = threading.Barrier(4)
-    found: list[promises.Promised] = []
-
-    def scheduler() -> None:
-        together.wait()
-        for _ in range(3):
-            found.extend(database.write(evaluate))
-
-    racing = [threading.Thread(target=scheduler) for _ in range(4)]
-    for thread in racing:
-        thread.start()
-    for thread in racing:
-        thread.join()
-    assert [each.outcome for each in found] == ["missing"] * 3
-    assert heard(database) == [("missing", f"2026-09-{day}") for day in (28, 29, 30)]
-
-
-def test_a_success_is_found_by_an_index(database: Database, time: Clock) -> None:
-    if not database.is_sqlite:
-        return
-    statement = "SELECT id, finished_at FROM runs WHERE job = ? AND trade_date = ? AND status = 'succeeded'"
-    with database.read() as connection:
-        plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, ("j", "2026-09-28")).fetchall()
-    assert "ix_runs_job_trade_date (job=? AND trade_date=?)" in str(plan)

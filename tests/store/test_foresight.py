@@ -56,6 +56,18 @@ def test_what_will_be_late_is_known_before(database: Database, time: Clock) -> N
     assert heard(database)[1:] == [("met", "2026-09-28")], "and taken back"
 
 
+def test_of_two_processes_that_see_it_one_says_so(database: Database, time: Clock) -> None:
+    fill(database)
+    define(database, "deadline", {**EVENING, "at": "17:45"})
+    time.set("2026-09-28 17:31")
+    look(database)
+    with database.read() as connection:
+        found = foresight.look(connection, clock.now(), {})
+    warned = [database.write(lambda connection: foresight.write(connection, found)) for _ in range(2)]
+    assert [len(each) for each in warned] == [1, 0]
+    assert heard(database) == [("predicted_late", "2026-09-28")]
+
+
 def test_a_run_at_work_is_compared_with_earlier_ones(database: Database, time: Clock) -> None:
     fill(database)
     define(database, "deadline", {**EVENING, "at": "18:00"})
@@ -99,3 +111,12 @@ def test_nothing_is_foreseen_of_a_few_days(database: Database, time: Clock) -> N
     time.set("2026-09-28 17:00")
     look(database)
     assert ahead(database)["predicted_at"] is None
+
+
+def test_a_success_is_found_by_an_index(database: Database, time: Clock) -> None:
+    if not database.is_sqlite:
+        return
+    statement = "SELECT id, finished_at FROM runs WHERE job = ? AND trade_date = ? AND status = 'succeeded'"
+    with database.read() as connection:
+        plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, ("j", "2026-09-28")).fetchall()
+    assert "ix_runs_job_trade_date (job=? AND trade_date=?)" in str(plan)
