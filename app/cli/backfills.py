@@ -111,7 +111,7 @@ def _table(found: list[dict[str, Any]]) -> None:
     headers = ("backfill", "job", "from", "to", "status", "done", "failed", "left", "why")
     rows = (
         [one["id"], one["job"], one["from"], one["to"], one["status"], f"{one['done']}/{one['total']}", one["failed"],
-         screen.seconds(one["remaining_seconds"]), one["reason"]]
+         screen.seconds(one["remaining_seconds"] or None), one["reason"]]
         for one in found
     )  # fmt: skip
     screen.table(headers, rows, spare=("failed", "left", "to", "from", "why"))

@@ -169,12 +169,14 @@ class History:
 
 
 def history(connection: Connection, job: str, calendar: Calendar, *, ranges: bool) -> History:
-    """What the newest runs that succeeded say; of those with a range, or of those without, where there are such."""
+    """What the newest runs that succeeded say, those with a range of a range, else those without."""
     query = select(runs.c.id, runs.c.started_at, runs.c.finished_at, runs.c.params).where(
         runs.c.job == job, runs.c.status == RunStatus.succeeded
     )
     found = connection.execute(query.order_by(runs.c.finished_at.desc()).limit(_HISTORY)).all()
-    alike = [run for run in found if _has_range(run.params) == ranges] or found
+    single = [run for run in found if not _has_range(run.params)]
+    # Many dates in one run cost far less than as many runs: what ranges took says nothing of single dates.
+    alike = ([run for run in found if _has_range(run.params)] or single) if ranges else single
     first_steps = select(steps.c.run_id, steps.c.metrics).where(
         steps.c.run_id.in_([run.id for run in alike]), steps.c.position == 0
     )

@@ -1,5 +1,7 @@
 """Backfills: chunk after chunk in the transactions that end them; nothing lost, nothing doubled, whatever is killed."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -36,6 +38,9 @@ from tests.store.timed import SESSIONS, Clock, define, prepare
 
 FIRST, LAST = SESSIONS[0], SESSIONS[9]
 RANGE = {"from": FIRST.isoformat(), "to": LAST.isoformat(), "only": "all", "order": "oldest"}
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What says the same on both need not be asked twice."""
+
 RANGED = {
     "name": "ranged",
     "params": {name: {"type": ["string", "null"], "format": "date", "default": None} for name in ("start_date", "end_date")},
@@ -126,6 +131,68 @@ def test_each_chunk_follows_from_the_end_of_the_one_before(database: Database, t
         assert connection.execute(select(func.count()).select_from(listens)).scalar() == 0
 
 
+# Works off what is due in processes that die before their n-th statement, until one lives; then says how many died.
+DYING = """
+import os, signal, sys, time
+from sqlalchemy import event
+from app.store import claims, endings, rescues, steps
+from app.store.database import Database
+from tests.store.conftest import began, claim, register, succeeded
+
+def die_at(number, url, worker):
+    database = Database(url)
+    seen = 0
+    def count(*_):
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+    from app.store import driver
+    for name in ("execute", "execute_many"):
+        def counted(*arguments, whole=getattr(driver, name)):
+            count()
+            return whole(*arguments)
+        setattr(driver, name, counted)
+    event.listen(database.engine, "before_cursor_execute", count)
+    event.listen(database.engine, "commit", count)
+    while (fence := claim(database, worker)) is not None:
+        database.write(lambda connection: endings.settle(
+            connection, fence, guarded=steps.record(connection, fence, [began("a"), succeeded("a")])))
+    database.close()
+
+url, died = sys.argv[1], 0
+import app.store.postgresql
+while True:
+    pid = os.fork()
+    if pid == 0:
+        die_at(40 + 13 * died, url, f"w{died}")
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFEXITED(status):
+        assert os.WEXITSTATUS(status) == 0
+        break
+    database = Database(url)
+    database.write(lambda connection: rescues.rescue(connection, f"w{died}", "was killed"))
+    database.close()
+    died += 1
+print(died)
+"""
+
+
+def test_processes_that_are_killed_lose_no_chunk_and_double_none(database: Database, time: Clock) -> None:
+    backfill = start(database)
+    url = database.url.render_as_string(hide_password=False)
+    killed = subprocess.run([sys.executable, "-c", DYING, url], check=False, capture_output=True, text=True, timeout=60)
+    assert killed.returncode == 0, killed.stderr
+    assert int(killed.stdout.split()[-1]) >= 5
+    found = own_runs(database)
+    assert [run["trade_date"] for run in found] == SESSIONS[:10], "one run a chunk, made in order"
+    assert {run["status"] for run in found} == {"succeeded"}
+    over = row(database, backfill)
+    assert (over["status"], over["started"], over["succeeded"]) == ("succeeded", 10, 10)
+
+
+@on_sqlite
 def test_an_ending_that_is_undone_begins_nothing(database: Database, time: Clock) -> None:
     start(database)
     fence = claim(database)
@@ -183,6 +250,7 @@ def test_two_chunks_that_end_together_begin_two(database: Database, time: Clock)
     assert row(database, backfill)["status"] == "succeeded"
 
 
+@on_sqlite
 def test_what_a_schedule_started_goes_first(database: Database, time: Clock) -> None:
     database.write(lambda connection: pools.resize(connection, "job:up", 1))
     start(database)
@@ -193,6 +261,7 @@ def test_what_a_schedule_started_goes_first(database: Database, time: Clock) -> 
     assert fence.run_id == scheduled
 
 
+@on_sqlite
 def test_a_failed_chunk_is_counted_and_the_rest_goes_on(database: Database, time: Clock) -> None:
     backfill = start(database)
     assert len(work_off(database, failing=[SESSIONS[2], SESSIONS[5]])) == 10
@@ -203,6 +272,7 @@ def test_a_failed_chunk_is_counted_and_the_rest_goes_on(database: Database, time
     assert (chunk["n"], chunk["outcome"], chunk["first_date"]) == (2, "failed", SESSIONS[2])
 
 
+@on_sqlite
 def test_it_stops_after_so_many_failures_in_a_row_and_says_why(database: Database, time: Clock) -> None:
     backfill = start(database, stop_after=3)
     bad = [SESSIONS[0], SESSIONS[1], *SESSIONS[3:]]
@@ -243,6 +313,7 @@ def test_cancelled_it_stops_what_is_queued_and_what_runs(database: Database, tim
         database.write(lambda connection: backfilling.cancel(connection, backfill))
 
 
+@on_sqlite
 def test_a_paused_one_is_cancelled_at_once(database: Database, time: Clock) -> None:
     backfill = start(database)
     database.write(lambda connection: backfilling.pause(connection, backfill))
@@ -250,6 +321,7 @@ def test_a_paused_one_is_cancelled_at_once(database: Database, time: Clock) -> N
     assert database.write(lambda connection: backfilling.cancel(connection, backfill))["status"] == "cancelled"
 
 
+@on_sqlite
 def test_a_day_that_the_exchange_closed_since_fails_alone(database: Database, time: Clock) -> None:
     backfill = start(database)
     closed = SESSIONS[4]
@@ -278,6 +350,7 @@ def test_a_second_one_over_the_same_days_is_refused(database: Database, time: Cl
     start(database, job="down")
 
 
+@on_sqlite
 def test_months_are_one_run_each_with_both_ends(database: Database, time: Clock) -> None:
     start(database, job="wide", chunk="month", to="2026-10-19")
     work_off(database)
@@ -303,6 +376,17 @@ def test_triggers_fire_once_at_the_end_for_the_newest_day_done(database: Databas
     assert (down["trade_date"], down["depth"], down["cause_type"]) == (SESSIONS[8], 1, "trigger")
 
 
+@on_sqlite
+def test_a_join_counts_the_whole_backfill_as_one_arrival(database: Database, time: Clock) -> None:
+    define(database, "trigger", {"name": "t", "job": "down", "when": {"jobs": ["up", "wide"]}})
+    enqueue(database, job="wide", nodes=[("a", "noop")], trade_date=LAST)
+    work_off(database)
+    start(database)
+    work_off(database)
+    assert [run["trade_date"] for run in own_runs(database, "down")] == [LAST]
+
+
+@on_sqlite
 def test_one_that_follows_and_takes_a_range_gets_it(database: Database, time: Clock) -> None:
     trigger(database, job="wide")
     start(database)
@@ -311,6 +395,7 @@ def test_one_that_follows_and_takes_a_range_gets_it(database: Database, time: Cl
     assert down["params"] == {"start_date": SESSIONS[1].isoformat(), "end_date": LAST.isoformat()}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("changes", "when", "outcomes"),
     [
@@ -328,6 +413,7 @@ def test_triggers_otherwise(
     assert [fired["outcome"] for fired in ledger(database)] == outcomes
 
 
+@on_sqlite
 def test_a_cancelled_one_fires_nothing_and_says_so(database: Database, time: Clock) -> None:
     trigger(database)
     backfill = start(database)
@@ -379,6 +465,7 @@ def test_a_months_run_is_about_all_its_days(database: Database, time: Clock) -> 
         assert planned(connection, "wide", {**RANGE, "only": "missing"}).sessions == 0
 
 
+@on_sqlite
 def test_seconds_come_from_the_jobs_history(database: Database, time: Clock) -> None:
     def worked(minutes: int, **changes: Any) -> None:
         enqueue(database, job="wide", nodes=[("a", "noop")], **changes)
@@ -398,6 +485,7 @@ def test_seconds_come_from_the_jobs_history(database: Database, time: Clock) -> 
         assert backfill_plan.history(connection, "wide", calendar, ranges=True).seconds == 30
 
 
+@on_sqlite
 def test_nothing_to_do_is_over_at_once(database: Database, time: Clock) -> None:
     trigger(database)
     backfill = start(database, only="failed")
