@@ -1,0 +1,35 @@
+"""How the trade dates of a backfill become chunks, and how far a range may reach."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from app.definitions.backfill import Chunk, cut, parse_backfill
+from app.errors import Invalid
+
+DAYS = [date(2025, 12, 30), date(2025, 12, 31), date(2026, 1, 5), date(2026, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("by", "chunks"),
+    [
+        ("date", [Chunk(day, day, 1) for day in DAYS]),
+        ("month", [Chunk(DAYS[0], DAYS[1], 2), Chunk(DAYS[2], DAYS[2], 1), Chunk(DAYS[3], DAYS[3], 1)]),
+        ("year", [Chunk(DAYS[0], DAYS[1], 2), Chunk(DAYS[2], DAYS[3], 2)]),
+        ("all", [Chunk(DAYS[0], DAYS[3], 4)]),
+    ],
+)
+def test_dates_are_cut_into_chunks(by: Any, chunks: list[Chunk]) -> None:
+    assert cut(DAYS, by, "oldest") == chunks
+    assert cut(DAYS, by, "newest") == chunks[::-1]
+    assert cut([], by, "newest") == []
+
+
+def test_a_range_reaches_to_today_unless_told_and_may_be_50_years_long() -> None:
+    today = date(2026, 11, 24)
+    found = parse_backfill({"from": "1976-11-25"}, today)
+    assert (found.first, found.last, found.priority, found.triggers) == (date(1976, 11, 25), today, 10, "once_at_end")
+    assert found.document == {"from": "1976-11-25", "to": "2026-11-24"}
+    with pytest.raises(Invalid, match="more than 50 years"):
+        parse_backfill({"from": "1976-11-24"}, today)
