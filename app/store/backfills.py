@@ -50,6 +50,18 @@ class Over:
         """For people."""
         return f"{self.first} to {self.last}"
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it fires nothing, whatever was done."""
+        return self.triggers == "none" or self.status == "cancelled"
+
+    def silence(self, wanted: str) -> tuple[str, str]:
+        """Why a trigger that waits for this status is not fired: reason and sentence."""
+        said = f"the backfill {self.id} of {self.job!r} for {self.range}"
+        if wanted not in self.newest:
+            return "other_status", f"{said} {self.status}; this waits for {wanted}"
+        return "backfill", f"{said} was cancelled" if self.status == "cancelled" else f"{said} was asked to fire nothing"
+
 
 def pool_of(backfill: str) -> str:
     """The pool that limits its runs."""

@@ -80,18 +80,14 @@ def backfill_over(connection: Connection, over: Over) -> None:
 
 
 def _backfilled(connection: Connection, trigger: Definition, over: Over) -> Firing:
-    when, said = trigger.document["when"], f"the backfill {over.id} of {over.job!r} for {over.range}"
+    when = trigger.document["when"]
     upstream = over.newest.get(when.get("status", "succeeded"))
     row = firing.of(trigger, over.key, clock.now(), upstream["trade_date"] if upstream else None)
     if trigger.paused_at is not None:
         return replace(row, outcome="skipped", reason="paused", detail=f"the trigger {trigger.name!r} is paused")
-    if upstream is None:
-        detail = f"{said} {over.status}; this waits for {when.get('status', 'succeeded')}"
-        return replace(row, outcome="skipped", reason="other_status", detail=detail)
-    if over.triggers == "none":
-        return replace(row, outcome="skipped", reason="backfill", detail=f"{said} was asked to fire nothing")
-    if over.status == "cancelled":
-        return replace(row, outcome="skipped", reason="backfill", detail=f"{said} was cancelled")
+    if upstream is None or over.is_silent:
+        reason, detail = over.silence(when.get("status", "succeeded"))
+        return replace(row, outcome="skipped", reason=reason, detail=detail)
     if when.get("match", "all") == "all" and len(when["jobs"]) > 1:
         return joined(connection, trigger, upstream)
     return fire(connection, trigger, row, upstream, backfill=over)
