@@ -90,7 +90,7 @@ def test_the_job_that_is_asked_for_may_stand_in_the_decorator(liquid_job: Any, f
     ("form", "when"),
     [
         ({"event": "factors_changed"}, {"event": "factors_changed"}),
-        ({"file": "inbox/*.parquet"}, {"file": {"glob": "inbox/*.parquet"}}),
+        ({"file": "/inbox/*.parquet"}, {"file": {"glob": "/inbox/*.parquet"}}),
         (
             {"vendor_ready": {"dataset": "daily_bars", "from": "close+30m", "until": "22:00"}},
             {"vendor_ready": {"dataset": "daily_bars", "from": "close+30m", "until": "22:00"}},

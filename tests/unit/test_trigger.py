@@ -32,7 +32,7 @@ def faults(document: dict[str, Any], *arguments: Any, **options: Any) -> dict[st
         EVENT,
         {**EVENT, "params": {"symbols": "${event.symbols}", "x": "${HOME} is not ours"}, "paused": True},
         VENDOR,
-        {**EVENT, "when": {"file": {"glob": "inbox/*.parquet"}}, "description": "d"},
+        {**EVENT, "when": {"file": {"glob": "/inbox/*.parquet"}}, "description": "d"},
     ],
 )
 def test_a_good_trigger_is_its_own_canonical_form(document: dict[str, Any]) -> None:
@@ -65,6 +65,12 @@ NONE = "is none of ${event.x}, ${upstream.trade_date}, ${upstream.params.x}"
         ),
         ({**JOBS, "when": {"jobs": ["a"], "statuss": 1}}, "/when/statuss", "is an unknown field; did you mean 'status'?"),
         ({**JOBS, "on_rerun": "yes"}, "/on_rerun", "must be 'if_changed', 'always' or 'never', not 'yes'"),
+        ({**EVENT, "when": {"file": {"glob": "in/*.csv"}}}, "/when/file/glob", "must begin with /, as /data/in/*.parquet does"),
+        (
+            {**EVENT, "when": {"vendor_ready": {"dataset": "d", "from": "18:00", "until": "17:00"}}},
+            "/when/vendor_ready/until",
+            "before",
+        ),
         ({**EVENT, "when": {"file": {"glob": ""}}}, "/when/file/glob", "must have at least 1 character, not ''"),
         ({**EVENT, "when": {"vendor_ready": {"dataset": "d", "from": "09:00"}}}, "/when/vendor_ready/until", "is missing"),
         (
