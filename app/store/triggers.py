@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, exists, 
 
 from app import clock
 from app.definitions import placeholders
-from app.store import backfills, definitions, firing, firings, joins
+from app.store import backfills, definitions, firing, firings, joins, stand_ins
 from app.store.acceptance import Cause
 from app.store.backfills import Over
 from app.store.definitions import Definition
@@ -29,11 +29,20 @@ _LISTENERS = Prepared(select(listens.c.trigger).where(listens.c.topic == bindpar
 def listen(connection: Connection, trigger: str, when: Mapping[str, Any] | None) -> None:
     """Note what the trigger waits for, instead of what it waited for before; nothing, of one that is deleted."""
     connection.execute(delete(listens).where(listens.c.trigger == trigger))
-    topics = [job_topic(job) for job in (when or {}).get("jobs", [])]
+    jobs = (when or {}).get("jobs", [])
+    topics = [job_topic(job) for job in [*jobs, *stand_ins.of(connection, jobs)]]
     if when and "event" in when:
         topics.append(event_topic(when["event"]))
     if topics:
-        connection.execute(insert(listens), [{"topic": topic, "trigger": trigger} for topic in topics])
+        connection.execute(insert(listens), [{"topic": topic, "trigger": trigger} for topic in dict.fromkeys(topics)])
+
+
+def job_changed(connection: Connection, tags: Mapping[str, str]) -> None:
+    """A job was stored: what waits for the job that it stands for waits for its runs too."""
+    stood_for = tags.get(stand_ins.TAG)
+    for trigger in definitions.every(connection, "trigger") if stood_for else ():
+        if stood_for in trigger.document["when"].get("jobs", []):
+            listen(connection, trigger.name, trigger.document["when"])
 
 
 def job_topic(job: str) -> str:
@@ -65,8 +74,8 @@ def run_ended(connection: Connection, run_id: str, job: str) -> None:
             return
     for name in names:
         trigger = None if backfills.is_backfill(name) else definitions.find(connection, "trigger", name)
-        if trigger is not None:
-            firings.note(connection, [_heard(connection, trigger, upstream)])
+        if trigger is not None and (meant := stand_ins.meant(trigger, upstream)) is not None:
+            firings.note(connection, [_heard(connection, trigger, meant)])
 
 
 def backfill_over(connection: Connection, over: Over) -> None:
@@ -101,6 +110,8 @@ def _heard(connection: Connection, trigger: Definition, upstream: RowMapping) ->
     if upstream["status"] != when.get("status", "succeeded"):
         detail = f"{upstream['job']!r} {upstream['status']}; this waits for {when.get('status', 'succeeded')}"
         return replace(row, outcome="skipped", reason="other_status", detail=detail)
+    if trigger.document.get("on_rerun") != "always" and _changed_nothing(connection, upstream):
+        return replace(row, outcome="skipped", reason="unchanged", detail=f"run {upstream['id']} published nothing new")
     if when.get("match", "all") == "all" and len(when["jobs"]) > 1:
         return joined(connection, trigger, upstream)
     if (left := _left_out(connection, trigger, upstream, row.key)) is not None:
@@ -229,6 +240,14 @@ def _unwanted(connection: Connection, trigger: Definition, upstream: RowMapping)
     if rule == "if_changed" and not _has_published(connection, upstream["id"]):
         return "unchanged", f"it has fired for {day} already, and run {upstream['id']} published nothing new"
     return None
+
+
+def _changed_nothing(connection: Connection, upstream: RowMapping) -> bool:
+    """Whether it only stood for a run, as a repair does, and did not have to. How it failed is told who waits for itself."""
+    stood_for = upstream["tags"].get(stand_ins.TAG)
+    if stood_for is None or (upstream["status"] != RunStatus.succeeded and upstream["job"] != stood_for):
+        return False
+    return not _has_published(connection, upstream["id"])
 
 
 def _has_fired(connection: Connection, name: str, upstream: RowMapping, key: str) -> bool:

@@ -136,6 +136,36 @@ def test_a_rerun_for_the_same_trade_date(database: Database, time: Clock, rule: 
     assert len(fired(database)) == 2 + (second == "fired"), "another trade date is no rerun"
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_a_run_that_stands_for_another_jobs_counts_as_one_of_it_if_it_published(
+    database: Database, time: Clock, later: bool
+) -> None:
+    tags = {"stands_for": "up"}
+    mend = {"name": "mend", "pipeline": "p", "tags": tags}
+
+    def register_mend() -> None:
+        database.write(lambda connection: saving.save(connection, "job", mend, "hash", by="test", uses="p"))
+
+    if not later:
+        register_mend()
+    define(database, "trigger", CHAIN)
+    if later:
+        register_mend()
+    run(database, "mend", tags=tags)
+    assert outcomes(database) == [("skipped", "unchanged", "09-28")], "even the first one"
+    ends: list[tuple[str, dict[str, Any]]] = [
+        ("up", {}),
+        ("mend", {}),
+        ("mend", {"publishes": True}),
+        ("mend", {"fails": True}),
+    ]
+    for minute, (job, facts) in enumerate(ends, start=10):
+        time.set(f"2026-10-30 09:{minute}")
+        run(database, job, MONDAY, tags=tags if job == "mend" else {}, **facts)
+    assert [outcome for outcome, *_ in outcomes(database)] == ["skipped", "fired", "skipped", "fired", "skipped"]
+    assert len(fired(database)) == 2
+
+
 def test_params_come_from_the_upstream_run(database: Database, time: Clock) -> None:
     define(database, "trigger", {**CHAIN, "params": {"day": "${upstream.trade_date}"}})
     run(database, "up", TUESDAY)
