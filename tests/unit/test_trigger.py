@@ -65,7 +65,11 @@ NONE = "is none of ${event.x}, ${upstream.trade_date}, ${upstream.params.x}"
         ),
         ({**JOBS, "when": {"jobs": ["a"], "statuss": 1}}, "/when/statuss", "is an unknown field; did you mean 'status'?"),
         ({**JOBS, "on_rerun": "yes"}, "/on_rerun", "must be 'if_changed', 'always' or 'never', not 'yes'"),
-        ({**EVENT, "when": {"file": {"glob": "in/*.csv"}}}, "/when/file/glob", "must begin with /, as /data/in/*.parquet does"),
+        (
+            {**EVENT, "when": {"file": {"glob": "in/*.csv"}}},
+            "/when/file/glob",
+            "must begin with /, as /data/in/*.parquet does, not 'in/*.csv'",
+        ),
         (
             {**EVENT, "when": {"vendor_ready": {"dataset": "d", "from": "18:00", "until": "17:00"}}},
             "/when/vendor_ready/until",
