@@ -15,6 +15,7 @@ from app.cli.keys import keys
 from app.cli.logs import logs
 from app.cli.options import Json, Pairs, pairs
 from app.cli.patience import Patient
+from app.cli.repair import repair
 from app.cli.service import NoService, Refused, Unclear, connect, path
 from app.errors import ConfigurationError, OpenbellError
 
@@ -108,7 +109,7 @@ def run_job(
 for command in (
     jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, backfills.backfill, backfills.backfills,
-    jobs.ops, doctor,
+    repair, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):

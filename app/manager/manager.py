@@ -19,6 +19,7 @@ from app.manager.folders import Folders
 from app.manager.operation import Operation
 from app.manager.people import People
 from app.manager.queries import Queries
+from app.manager.repair import Repairs
 from app.manager.retrying import retry
 from app.manager.timing import Timing
 from app.settings import Settings
@@ -33,7 +34,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills):
+class PipelineManager(Data, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

@@ -5,7 +5,7 @@ Importing it registers what it brings: the lake, the ops, the calendars, the shi
 
 from app.stocks import catalog, exchanges, missing, queries, readiness
 from app.stocks.lake import market_lake
-from app.stocks.ops import calculation, complete, completion, indicator_parts, load, metrics, saving, sync, validate
+from app.stocks.ops import calculation, complete, completion, indicator_parts, load, metrics, repair, saving, sync, validate
 
 __all__ = [
     "calculation",
@@ -20,6 +20,7 @@ __all__ = [
     "missing",
     "queries",
     "readiness",
+    "repair",
     "saving",
     "sync",
     "validate",

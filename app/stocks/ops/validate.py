@@ -14,7 +14,7 @@ from app.stocks.ops.complete import check_bars
 from app.stocks.quality.gate import MIN_COVERAGE
 
 
-@op(publishes=True, aliases=("validate_sync_quality", "validate_sync_quality_op"))
+@op(publishes="publish", aliases=("validate_sync_quality", "validate_sync_quality_op"))
 def validate_data_quality(
     context: OpContext,
     data: Dataset,
@@ -25,10 +25,12 @@ def validate_data_quality(
     symbols: Symbols | None = None,
     min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
     block: list[str] | None = None,
+    publish: bool = True,
 ) -> Dataset:
     """Examine daily bars and publish what the run staged; QualityGate when they are not fit, and readers keep the last good ones.
 
-    Days as in load_market_data; without any, the months that the run touched. `block` names checks that stop publication.
+    Days as in load_market_data; without any, the months that the run touched. `block` names checks that stop publication;
+    without `publish` a later step publishes.
     """
     check_bars(data)
     window = judged(context, start_date=start_date, end_date=end_date, days=days)
