@@ -72,7 +72,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "backfill_chunks": [
         {"backfill": "0193-backfill", "n": 0, "first_date": "2026-11-20", "last_date": "2026-11-20", "sessions": 1, "run_id": RUN}
     ],
-    "promises": [{"deadline": "d", "trade_date": "2026-11-20", "version": 1, "outcome": "met", "met_at": INSTANT, "run_id": DONE}],
+    "promises": [
+        {"deadline": "d", "trade_date": "2026-11-20", "version": 1, "outcome": "met", "met_at": INSTANT, "run_id": DONE}
+    ],
     "turns": [
         {"n": 3, "run_id": RUN, "worker": "w", "attempt": 1, "node": "a", "step_attempt": 1, "datasets": ["d"],
          "patience_seconds": 30}
