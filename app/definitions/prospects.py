@@ -1,7 +1,7 @@
 """What a schedule means in one sentence, what it should be warned of, and whether it can fire at all."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from cronsim import CronSim
@@ -13,6 +13,10 @@ from app.definitions.timetable import Timetable
 _BACK = timedelta(days=366 * 5)
 _AHEAD = timedelta(days=366 * 5)
 _LOOKED_AT = 5000
+_DAY = timedelta(days=1)
+_A_FEW = 5
+"""Moments of one day: if one of a session's fires, the first does."""
+
 _DATES = {
     "same": "for that day",
     "previous": "for the session before",
@@ -40,13 +44,20 @@ def impossible(document: Mapping[str, Any], calendar: Calendar | None, now: date
         return f"would never fire: it has no moment from now to its end_date {end}"
     if seen is None:
         return "would never fire: there is no such moment in the next five years"
-    # Ahead nothing is known, or nothing fires. What never did in five years of the past will not either.
-    unbound = {name: value for name, value in document.items() if name not in ("start_date", "end_date")}
-    past = Timetable(unbound, calendar).between(now - _BACK, now)
-    if any(candidate.decision == "fire" for _, candidate in zip(range(_LOOKED_AT), past, strict=False)):
+    if calendar is None or _has_fired(document, calendar, now):
         return ""
-    name = calendar.name if calendar else ""
-    return f"would never fire: none of its moments is on a session of {name}, as {seen.due_at:%Y-%m-%d} is not"
+    return f"would never fire: none of its moments is on a session of {calendar.name}, as {seen.due_at:%Y-%m-%d} is not"
+
+
+def _has_fired(document: Mapping[str, Any], calendar: Calendar, now: datetime) -> bool:
+    """Whether it would have on a session of the last five years. Session by session: a minute's cron fills a holiday too."""
+    unbound = {name: value for name, value in document.items() if name not in ("start_date", "end_date")}
+    timetable, first = Timetable(unbound, calendar), (now - _BACK).date()
+    for day in reversed([day for day in calendar.sessions if first <= day <= now.date()]):
+        begin = datetime.combine(day, time(0), calendar.zone)
+        if any(found.decision == "fire" for _, found in zip(range(_A_FEW), timetable.between(begin, begin + _DAY), strict=False)):
+            return True
+    return False
 
 
 def warnings(document: Mapping[str, Any], calendar: Calendar | None, now: datetime) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.definitions.calendar import Calendar
+from app.definitions.prospects import impossible
 from app.definitions.sessions import Hours, Phase
 from app.definitions.timetable import Timetable
 
@@ -85,6 +86,14 @@ def test_a_leap_day_comes_every_four_years() -> None:
     found = dues({"cron": "0 9 29 2 *"}, datetime(2026, 1, 1, tzinfo=UTC), datetime(2037, 1, 1, tzinfo=UTC))
     assert [due.date() for due in found] == [date(2028, 2, 29), date(2032, 2, 29), date(2036, 2, 29)]
     assert Timetable({"cron": "0 9 29 2 *"}, None).next_after(datetime(2026, 1, 1, tzinfo=UTC)) == found[0]
+
+
+def test_one_that_is_asked_of_in_a_long_holiday_can_fire_all_the_same() -> None:
+    """Its first thousands of moments are all closed, this year and five years ago."""
+    now = datetime(2026, 9, 30, 16, tzinfo=UTC)
+    assert impossible({"cron": "* * * * *", "calendar": "XSHG"}, XSHG, now) == ""
+    assert "none of its moments is on a session of XSHG" in impossible({"cron": "* * * * 6", "calendar": "XSHG"}, XSHG, now)
+    assert "no such moment" in impossible({"at": "after_hours_close", "calendar": "XSHG"}, XSHG, now)
 
 
 def test_monday_to_friday_is_as_posix_has_it() -> None:
