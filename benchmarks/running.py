@@ -28,7 +28,8 @@ class Service(NamedTuple):
 
 def settings(folder: Path, **more: Any) -> dict[str, str]:
     """The environment of a service in that folder, on a free port."""
-    given = {"data_dir": folder / "var", "port": 0, **more}
+    # At what hour it is measured must not decide what runs beside it.
+    given = {"data_dir": folder / "var", "port": 0, "rhythm": "paused", **more}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENBELL_")}
     return {**clean, **{f"OPENBELL_{name.upper()}": str(value) for name, value in given.items()}}
 
