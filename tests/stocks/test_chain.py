@@ -90,6 +90,15 @@ def test_the_chain_by_day_gives_what_one_run_of_everything_gives(chained: Bench,
     assert rows(chained, "scores").filter(pa.compute.field("trade_date") == LAST).num_rows > 10
 
 
+def test_a_sync_without_a_date_brings_whatever_is_missing_reports_too(
+    bench: MakeBench, tmp_path: Path, sessions: list[date]
+) -> None:
+    there, whole = bench(**MARKET), Bench(tmp_path / "whole", sessions, bench(**MARKET).at, MARKET)
+    assert sync(there, None, until=date(2026, 9, 1)) == sync(there, None) == sync(whole, None) == "published"
+    for dataset in ("daily_bars", "fundamentals"):
+        assert rows(there, dataset).equals(rows(whole, dataset)), dataset
+
+
 def test_a_chain_that_finds_nothing_new_publishes_nothing(chained: Bench) -> None:
     snapshot = chained.host.snapshot()["snapshot"]
     assert sync(chained, LAST, refetch=True) == "unchanged"
