@@ -71,7 +71,9 @@ def warnings(document: Mapping[str, Any], calendar: Calendar | None, now: dateti
         close = max((instant for instant in closes if instant), default=None)
         if close is not None and candidate.due_at < close:
             local = candidate.due_at.astimezone(calendar.zone)
-            early = f"It fires at {local:%H:%M} for the same day, before that day's close at {close:%H:%M}"
+            early = (
+                f"It fires at {local:%H:%M} for the same day, before that day's close at {close.astimezone(calendar.zone):%H:%M}"
+            )
             return [f'{early}: end-of-day data is not there yet. For the day before say "trade_date": "previous".']
         return []
     return []

@@ -19,6 +19,7 @@ from app.definitions.moment import Moment, parse_moment
 Decision = Literal["fire", "skip", "hold"]
 ON_UNKNOWN = "weekdays_with_alarm"
 _DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 _REACH = timedelta(days=5)
 """How far a moment may lie from its session's date: a day of offset from a night session that begins on Friday for Monday."""
 
@@ -45,18 +46,20 @@ class Timetable:
         self._document = document
         self._calendar = calendar
         self._zone = ZoneInfo(document.get("timezone", "Asia/Shanghai"))
-        self._first = _date(document.get("start_date")) or date.min
-        self._last = _date(document.get("end_date")) or date.max
+        # As instants: a minute's cron that begins in years is not walked through until then.
+        self._begins = _midnight(document.get("start_date"), self._zone)
+        self._ends = _midnight(document.get("end_date"), self._zone, days=1)
 
     def between(self, after: datetime, until: datetime) -> Iterator[Candidate]:
         """The candidates behind one instant up to another, in their order."""
-        found = self._by_cron(after, until) if "cron" in self._document else self._by_sessions(after, until)
-        for candidate in found:
-            if self._first <= candidate.due_at.astimezone(self._zone).date() <= self._last:
-                yield candidate
+        after = after if self._begins is None else max(after, self._begins - _INSTANT)
+        until = until if self._ends is None else min(until, self._ends - _INSTANT)
+        if after < until:
+            yield from self._by_cron(after, until) if "cron" in self._document else self._by_sessions(after, until)
 
     def next_after(self, after: datetime, within: timedelta = timedelta(days=1500)) -> datetime | None:
         """The next moment at which it has to be looked at; None when there is none within that time."""
+        after = after if self._begins is None else max(after, self._begins - _INSTANT)
         # In growing windows: most schedules come back within a day, and a year of a minute's cron is half a million.
         for begin, end in pairwise(after + within * share for share in (0, 0.002, 0.03, 0.3, 1)):
             if candidate := next(self.between(begin, end), None):
@@ -152,5 +155,8 @@ def _weekday_before(calendar: Calendar, day: date) -> date:
     return before if not calendar.knows(before) else calendar.previous_or_same(before)
 
 
-def _date(text: str | date | None) -> date | None:
-    return date.fromisoformat(text) if isinstance(text, str) else text
+def _midnight(day: str | None, zone: ZoneInfo, days: int = 0) -> datetime | None:
+    """When that day begins there, so many days later; None for one beyond all schedules, as 9999-12-31."""
+    if day is None or not "1900" < day < "9000":
+        return None
+    return datetime.combine(date.fromisoformat(day) + timedelta(days=days), time(0), zone)

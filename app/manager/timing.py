@@ -1,7 +1,7 @@
 """The timing half of the manager: what fires when and why, asked before and after; and events from outside."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -20,6 +20,8 @@ from app.store.definitions import Definition, Kind
 
 AHEAD = timedelta(days=1830)
 """How far a preview looks."""
+
+EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 FURTHEST = 500
 """Moments that a preview shows at most."""
@@ -100,6 +102,10 @@ def _preview(
         fault = Fault("/calendar", f"the calendar {document['calendar']!r} is not planted yet")
         raise Invalid("There is no preview yet.", hint="Try again in a moment: the first start plants it.", faults=[fault])
     begin = start or clock.now()
+    for name, at in (("from", start), ("until", until)):
+        if at is not None and not EARLIEST <= at <= LATEST:
+            fault = Fault(f"/query/{name}", f"must lie from {EARLIEST.year} to {LATEST.year}")
+            raise Invalid("The query is not valid.", faults=[fault])
     end = until or begin + AHEAD
     if end < begin:
         raise Invalid("The query is not valid.", faults=[Fault("/query/until", "lies before from")])

@@ -42,6 +42,13 @@ def test_a_preview_names_decision_and_reason(planted: TestClient) -> None:
     assert "2026-11-25 is not known: its calendar ends 2026-11-24" in items[1]["detail"]
 
 
+@pytest.mark.parametrize("at", ["9995-01-01T00:00:00Z", "1971-01-01T00:00:00Z"])
+def test_a_preview_of_no_time_is_refused(planted: TestClient, at: str) -> None:
+    planted.post("/schedules", json=AT_CLOSE)
+    answer = planted.get("/schedules/s/preview", params={"from": at})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/from")
+
+
 def test_a_document_is_previewed_without_being_stored(planted: TestClient) -> None:
     document = {"name": "x", "job": "j", "cron": "0 9 * * 1-5", "calendar": "XSHG", "trade_date": "previous"}
     asked = {"from": "2026-11-21T00:00:00Z", "count": 1}
@@ -56,6 +63,7 @@ def test_a_document_is_previewed_without_being_stored(planted: TestClient) -> No
 def test_one_that_asks_for_a_day_before_its_close_is_warned_of(planted: TestClient) -> None:
     document = {**AT_CLOSE, "at": "open", "on_unknown": "weekdays_with_alarm"}
     (warning,) = planted.post("/schedules", json=document).json()["warnings"]
+    assert "fires at 09:30 for the same day, before that day's close at 15:00" in warning
     assert '"trade_date": "previous"' in warning
 
 

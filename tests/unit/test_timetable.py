@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,31 @@ def test_bounds_are_days_of_its_zone_and_both_count() -> None:
     document = {"cron": "0 9 * * *", "start_date": "2026-11-17", "end_date": "2026-11-18"}
     found = dues(document, datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
     assert [due.day for due in found] == [17, 18]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "following"),
+    [
+        ({"start_date": "2030-06-01"}, datetime(2030, 6, 1, tzinfo=ZoneInfo("Asia/Shanghai"))),
+        ({"end_date": "2026-11-01"}, None),
+        ({"start_date": "0001-01-01", "end_date": "9999-12-31"}, datetime(2026, 11, 24, 0, 1, tzinfo=UTC)),
+    ],
+)
+def test_bounds_far_away_cost_nothing(
+    bounds: dict[str, str], following: datetime | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+
+    class Counting(CronSim):
+        def __next__(self) -> datetime:
+            nonlocal steps
+            steps += 1
+            found: datetime = super().__next__()
+            return found
+
+    monkeypatch.setattr("app.definitions.timetable.CronSim", Counting)
+    assert Timetable({"cron": "* * * * *", **bounds}, None).next_after(datetime(2026, 11, 24, tzinfo=UTC)) == following
+    assert steps <= 2
 
 
 def test_a_session_has_no_moment_of_a_phase_that_it_lacks() -> None:
