@@ -21,6 +21,9 @@ PRIORITY = 10
 """Of its runs unless it says another: what a schedule or a trigger started goes first."""
 
 EXAMPLE = {"from": "2026-01-01", "to": "2026-11-20", "only": "missing", "chunk": "month"}
+STOP_AFTER = 50
+"""The most failures in a row: chunks that are refused follow one another in one transaction, and all others wait for it."""
+
 RANGE_PARAMS = ("start_date", "end_date")
 """The params by which a pipeline takes a range instead of one trade date."""
 
@@ -50,7 +53,7 @@ class BackfillDocument(Shape):
     )
     max_concurrent_runs: int = Field(1, ge=1, le=100, description="Within the job's own limit.")
     priority: Priority = Field(None, description=f"0 to 100, higher first; or high, medium, low. Default: {PRIORITY}.")
-    stop_after: int = Field(5, ge=1, le=20_000, description="It stops when so many chunks in a row failed.")
+    stop_after: int = Field(5, ge=1, le=STOP_AFTER, description="It stops when so many chunks in a row failed.")
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,10 @@ def run_ended(connection: Connection, run: RowMapping) -> tuple[str, Over | None
 
 
 def advance(connection: Connection, row: dict[str, Any]) -> Over | None:
-    """Begin as many chunks as may be under way, and write the row; how it ended, when nothing is left to do."""
+    """Begin as many chunks as may be under way, and write the row; how it ended, when nothing is left to do.
+
+    Nothing succeeds meanwhile, so at most `stop_after` chunks are refused here: a transaction that ends a run stays short.
+    """
     wanted = backfill_of(row["request"])
     while row["status"] == "running" and row["started"] < row["total"] and live(row) < wanted.max_concurrent_runs:
         _begin(connection, row, wanted)

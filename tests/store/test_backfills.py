@@ -283,6 +283,17 @@ def test_it_stops_after_so_many_failures_in_a_row_and_says_why(database: Databas
     assert over["reason"].endswith(f"of {SESSIONS[5]}: exception")
 
 
+@on_sqlite
+def test_an_ending_refuses_only_so_many_chunks(database: Database, time: Clock) -> None:
+    backfill = start(database, stop_after=3, max_concurrent_runs=2)
+    broken = {"name": "up", "pipeline": "p", "calendar": "XSHG", "params": {"unknown": 1}}
+    database.write(lambda connection: saving.save(connection, "job", broken, content_hash(broken), by="test", uses="p"))
+    assert work_off(database, limit=1) == SESSIONS[:1]
+    stopped = row(database, backfill)
+    assert (stopped["status"], stopped["started"], stopped["failed"]) == ("stopping", 5, 3)
+    assert "unknown" in stopped["reason"]
+
+
 def test_paused_it_ends_what_is_under_way_and_begins_nothing(database: Database, time: Clock) -> None:
     backfill = start(database)
     work_off(database, limit=2)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.definitions.backfill import Chunk, cut, parse_backfill
+from app.definitions.backfill import STOP_AFTER, Chunk, cut, parse_backfill
 from app.errors import Invalid
 
 DAYS = [date(2025, 12, 30), date(2025, 12, 31), date(2026, 1, 5), date(2026, 2, 2)]
@@ -33,3 +33,13 @@ def test_a_range_reaches_to_today_unless_told_and_may_be_50_years_long() -> None
     assert found.document == {"from": "1976-11-25", "to": "2026-11-24"}
     with pytest.raises(Invalid, match="more than 50 years"):
         parse_backfill({"from": "1976-11-24"}, today)
+
+
+@pytest.mark.parametrize("count", [0, STOP_AFTER + 1, 20_000])
+def test_it_may_go_on_for_50_failures_in_a_row_and_no_more(count: int) -> None:
+    today = date(2026, 11, 24)
+    assert parse_backfill({"from": "2026-01-01", "stop_after": STOP_AFTER}, today).stop_after == STOP_AFTER
+    with pytest.raises(Invalid) as raised:
+        parse_backfill({"from": "2026-01-01", "stop_after": count}, today)
+    (fault,) = raised.value.faults
+    assert (fault.pointer, fault.message) == ("/stop_after", f"must be at {'most 50' if count else 'least 1'}, not {count}")
