@@ -13,7 +13,7 @@ import structlog
 
 from app import clock
 from app.engine.promisekeeper import Promisekeeper
-from app.store import deadlines, joins, schedules, triggers
+from app.store import deadlines, joins, lookouts, schedules, triggers
 from app.store.database import Connection, Database
 from app.store.firings import Firing
 
@@ -69,6 +69,7 @@ def _evaluate(names: Sequence[str], connection: Connection) -> list[Firing]:
 def _set_back(connection: Connection) -> None:
     schedules.set_back(connection, clock.now())
     deadlines.set_back(connection, clock.now())
+    lookouts.set_back(connection, clock.now())
 
 
 def _expire(connection: Connection) -> None:

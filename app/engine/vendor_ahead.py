@@ -1,6 +1,7 @@
 """A vendor's data that triggers wait for: each session once, within its window, asked of the source by a query."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Collection
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from app.store import calendars, definitions, firing, firings, lookouts, trigger
 from app.store.acceptance import Cause
 from app.store.database import Connection, Database
 from app.store.definitions import Definition
-from app.store.firings import Outcome
+from app.store.firings import Firing, Outcome
 
 _log = structlog.get_logger("openbell.lookout")
 _ASK_SECONDS = 30
@@ -43,25 +44,41 @@ class VendorAhead:
         if calendar is None:
             return now + _AGAIN
         for day in _sessions(calendar, since, now):
-            opens, closes = _window(calendar, trigger, day)
+            window = _window(calendar, trigger, day)
+            opens, closes = window or _whole(calendar, day)
             if now < opens:
                 return opens
-            if closes > since and not self._is_decided(trigger, day):
-                pause = self._decide(trigger, day, opens, closes, now)
+            if closes > since and not self._is_decided(trigger, day, now):
+                pause = self._decide(trigger, day, opens, closes, now) if window else self._pass_over(trigger, day, opens)
                 if pause is not None:
                     return min(now + pause, closes)
             if closes <= now:
                 self._database.write(partial(lookouts.settle, name=trigger.name, until=closes))
         return now + _NEXT_DAY
 
-    def _is_decided(self, trigger: Definition, day: date) -> bool:
+    def forget(self, names: Collection[str]) -> None:
+        """Keep in mind what belongs to these triggers only."""
+        self._rows = {of: rows for of, rows in self._rows.items() if of[0] in names}
+
+    def _is_decided(self, trigger: Definition, day: date, now: datetime) -> bool:
+        """Whether nothing comes of that day any more; what a clock ahead of now left out is decided anew."""
         with self._database.read() as connection:
             row = firings.find(connection, "trigger", trigger.name, _key(day))
-        return row is not None and row["outcome"] != "held"
+        if row is None or row["outcome"] == "held":
+            return False
+        return bool(row["outcome"] == "fired" or row["decided_at"] <= now)
+
+    def _pass_over(self, trigger: Definition, day: date, begins: datetime) -> timedelta | None:
+        """A day that has no window is decided as soon as it begins."""
+        asked = trigger.document["when"]["vendor_ready"]
+        detail = f"{day} has no window from {asked['from']} until {asked['until']}: no session of it has that phase"
+        self._note(trigger, day, begins, "skipped", "no_moment", detail)
+        return None
 
     def _decide(self, trigger: Definition, day: date, opens: datetime, closes: datetime, now: datetime) -> timedelta | None:
         """Whether anything about that day is decided now: None, or after how long to look again."""
         if now >= closes:
+            self._rows.pop((trigger.name, day), None)
             if trigger.paused_at is not None:
                 self._note(trigger, day, closes, "skipped", "paused", f"the trigger {trigger.name!r} is paused")
             else:
@@ -78,7 +95,13 @@ class VendorAhead:
         self._rows.pop((trigger.name, day), None)
         payload = {"trade_date": day.isoformat(), "dataset": trigger.document["when"]["vendor_ready"]["dataset"]}
         cause = Cause("event", trigger.name)
-        fire = partial(triggers.seen, trigger=trigger, key=_key(day), at=now, payload=payload, cause=cause)
+
+        def fire(connection: Connection) -> Firing:
+            # In place of what a clock that ran ahead has left out: that would count as known.
+            held = firings.changed(firing.of(trigger, _key(day), opens, day), "held", "not_ready", "it is ready now")
+            firings.note(connection, [held])
+            return triggers.seen(connection, trigger, _key(day), now, payload, cause)
+
         fired = self._database.write(fire)
         _log.info("vendor ready", trigger=trigger.name, trade_date=str(day), outcome=fired.outcome, run=fired.run_id)
         return None
@@ -103,8 +126,9 @@ def _key(day: date) -> str:
 
 def _calendar(connection: Connection, trigger: Definition) -> Calendar | None:
     job = definitions.find(connection, "job", trigger.document["job"])
+    name = job.document.get("calendar") if job else None
     try:
-        return calendars.load(connection, job.document["calendar"]) if job else None
+        return calendars.load(connection, name) if name else None
     except NotFound:
         return None
 
@@ -115,15 +139,22 @@ def _sessions(calendar: Calendar, since: datetime, now: datetime) -> list[date]:
     return [day for day in calendar.sessions if first <= day <= last]
 
 
-def _window(calendar: Calendar, trigger: Definition, day: date) -> tuple[datetime, datetime]:
+def _window(calendar: Calendar, trigger: Definition, day: date) -> tuple[datetime, datetime] | None:
+    """When to look for that day; None where its sessions lack the phase from which the window counts."""
     asked = trigger.document["when"]["vendor_ready"]
     opens, closes = (_instant(calendar, parse_moment(asked[name]), day) for name in ("from", "until"))
-    return opens, closes
+    return None if opens is None or closes is None else (opens, closes)
 
 
-def _instant(calendar: Calendar, moment: Moment | None, day: date) -> datetime:
+def _whole(calendar: Calendar, day: date) -> tuple[datetime, datetime]:
+    begins, ends = (datetime.combine(on, time.min, calendar.zone) for on in (day, day + timedelta(days=1)))
+    return begins, ends
+
+
+def _instant(calendar: Calendar, moment: Moment | None, day: date) -> datetime | None:
     assert moment is not None
     if moment.at is not None:
         return datetime.combine(day, moment.at, calendar.zone)
     anchors = [session.anchor(moment.anchor or "") for session in calendar.sessions_as_usual(day)]
-    return max(anchor for anchor in anchors if anchor is not None) + moment.offset
+    found = max((anchor for anchor in anchors if anchor is not None), default=None)
+    return None if found is None else found + moment.offset

@@ -18,6 +18,20 @@ def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
     return connection.execute(waiting.order_by(rows.c.next_at).limit(limit)).scalars().all()
 
 
+def names(connection: Connection) -> set[str]:
+    """All that have to look, now or later."""
+    looking = select(rows.c.name).where(rows.c.kind == "trigger", rows.c.next_at.is_not(None), rows.c.deleted_at.is_(None))
+    return set(connection.execute(looking).scalars())
+
+
+def set_back(connection: Connection, now: datetime) -> None:
+    """The clock was set back: what was planned or decided ahead of it is looked at now, and again when its time comes."""
+    waiting = and_(rows.c.kind == "trigger", rows.c.deleted_at.is_(None))
+    connection.execute(update(rows).where(waiting, rows.c.next_at > now).values(next_at=now))
+    connection.execute(update(rows).where(waiting, rows.c.planned_until > now).values(planned_until=now))
+    touch(connection, TIMES)
+
+
 def next_at(connection: Connection) -> datetime | None:
     """When the next one has to look."""
     return connection.execute(select(func.min(rows.c.next_at)).where(rows.c.kind == "trigger")).scalar()
@@ -44,13 +58,16 @@ def begin(connection: Connection, name: str, now: datetime) -> None:
 
 
 def waits_since(connection: Connection, trigger: Definition) -> datetime:
-    """Since when it has waited for just this: an edit of anything else does not begin anew."""
+    """Since when it has waited for just this: an edit of anything else does not begin anew.
+
+    One that was made by a clock that ran ahead has waited since that clock was set back.
+    """
     since = trigger.created_at
     for version in definitions.history(connection, "trigger", trigger.name):
         if version.document["when"] != trigger.document["when"]:
             break
         since = version.created_at
-    return since
+    return min(since, looked_until(connection, trigger.name) or since)
 
 
 def looked_until(connection: Connection, name: str) -> datetime | None:

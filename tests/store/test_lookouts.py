@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from app.definitions.pipeline import content_hash
 from app.engine.files_ahead import FilesAhead
 from app.engine.lookout import Lookout
 from app.engine.vendor_ahead import VendorAhead
 from app.errors import Unavailable
-from app.store import definitions, lookouts, runs, saving
-from app.store.database import Database
-from tests.store.timed import Clock, at, define, ledger, prepare
+from app.store import calendar_sources, definitions, firings, lookouts, runs, saving
+from app.store.database import Connection, Database
+from tests.store.timed import HORIZON, HOURS, SESSIONS, Clock, at, define, ledger, prepare
 
 READY = {
     "name": "t",
@@ -138,6 +139,78 @@ def test_while_it_is_paused_no_vendor_is_asked(database: Database, time: Clock, 
     lookout.look()
     assert source.asked == []
     assert outcomes(database) == [("skipped", "paused", "09-28")]
+
+
+AFTER_HOURS = ["after_hours", "15:05", "15:30"]
+LATE = {**READY, "when": {"vendor_ready": {"dataset": "daily_bars", "from": "after_hours_close", "until": "22:00"}}}
+
+
+def with_a_half_day(connection: Connection) -> None:
+    """Every session has trading after hours, but that of 09-28."""
+    hours = [{"since": "1990-12-19", "phases": [*HOURS[0]["phases"], AFTER_HOURS]}]
+    half = {date(2026, 9, 28): [[["continuous", "09:30", "11:30"]]]}
+    calendar_sources.plant(connection, "XSHG", SESSIONS, "test", "half", horizon=HORIZON, hours=hours, phases=half)
+
+
+def test_a_day_that_lacks_the_windows_phase_is_passed_over_and_the_next_one_fires(
+    database: Database, time: Clock, lookout: Lookout, source: Source
+) -> None:
+    database.write(with_a_half_day)
+    define(database, "trigger", LATE)
+    source.answer = {**source.answer, "ready": True}
+    lookout.look()
+    with database.read() as connection:
+        (row,) = firings.page(connection, "trigger", "t")
+    assert (row["outcome"], row["reason"], row["trade_date"]) == ("skipped", "no_moment", date(2026, 9, 28))
+    assert "no window from after_hours_close until 22:00" in row["detail"]
+    assert next_at(database) == at("2026-09-29 15:30")
+    time.set("2026-09-29 15:30")
+    lookout.look()
+    assert dates(database) == [date(2026, 9, 29)]
+    assert source.asked == ["2026-09-29"]
+
+
+def test_a_job_that_lost_its_calendar_is_looked_at_again(database: Database, time: Clock, lookout: Lookout) -> None:
+    define(database, "trigger", READY)
+    job = {"name": "j", "pipeline": "p"}
+    database.write(lambda connection: saving.save(connection, "job", job, content_hash(job), by="test", uses="p"))
+    time.set("2026-09-28 16:00")
+    lookout.look()
+    assert next_at(database) == at("2026-09-28 16:01")
+    database.write(prepare)
+    time.set("2026-09-28 16:01")
+    lookout.look()
+    assert outcomes(database) == [("held", "not_ready", "09-28")]
+
+
+def test_after_a_clock_that_ran_ahead_each_day_fires_when_its_time_really_comes(
+    database: Database, time: Clock, lookout: Lookout, source: Source
+) -> None:
+    define(database, "trigger", READY)
+    time.set("2026-10-28 12:00")
+    lookout.look()
+    assert outcomes(database)[0] == ("missed", "not_ready", "09-28")
+    now = time.set("2026-09-28 15:00")
+    database.write(lambda connection: lookouts.set_back(connection, now))
+    assert next_at(database) == now
+    source.answer = {**source.answer, "ready": True}
+    for moment in ("2026-09-28 15:00", "2026-09-28 15:30", "2026-09-29 15:30"):
+        time.set(moment)
+        lookout.look()
+    assert dates(database) == [date(2026, 9, 28), date(2026, 9, 29)]
+    assert [outcome[0] for outcome in outcomes(database)[:3]] == ["fired", "fired", "missed"]
+
+
+def test_what_is_decided_is_remembered_no_more(database: Database, time: Clock, source: Source) -> None:
+    define(database, "trigger", READY)
+    ahead = VendorAhead(database, source)  # type: ignore[arg-type]  # it only asks
+    with database.read() as connection:
+        trigger = definitions.get(connection, "trigger", "t")
+    for day in (28, 29):
+        ahead.look(trigger, time.set(f"2026-09-{day} 16:00"))
+        assert list(ahead._rows) == [("t", date(2026, 9, day))]
+    ahead.forget({"other"})
+    assert not ahead._rows
 
 
 def test_two_processes_take_turns(database: Database, time: Clock, source: Source) -> None:
