@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from app import journal
 from app.errors import OpenbellError
 from app.store.database import Connection, Database
 from tests.faults.reference_rows import Rows
@@ -48,5 +49,6 @@ def digest(connection: Connection) -> str:
 
 
 if __name__ == "__main__":
+    journal.configure("warning")  # as every command does: its log is no part of its answer
     for name in sys.argv[1:]:
         sys.stdout.write(json.dumps(look(name)) + "\n")

@@ -88,8 +88,11 @@ def test_a_process_that_ends_unasked_is_told_by_its_end_and_nobody_else_notices(
     steps = by_node(run)
     assert (run["status"], run["reason"], run["crash_count"], run["attempt"]) == ("failed", "crash_loop", 3, 3)
     assert (steps["a"]["status"], steps["a"]["reason"], steps["a"]["attempt"]) == ("failed", reason, 3)
-    assert steps["a"]["error"]["message"] == sentence
-    assert house.log(run).count("The run's process was lost") == 3
+    assert steps["a"]["error"]["message"] == f"The run's process was lost: {sentence}."
+    lost = f"The run's process was lost 3 times. The last time: The run's process was lost: {sentence}."
+    assert run["error"]["message"].startswith(lost)
+    said = [json.loads(line) for line in house.log(run).splitlines()]
+    assert [line["message"] for line in said if line["level"] == "error"] == [f"The run's process was lost: {sentence}."] * 3
 
 
 def test_an_op_that_hangs_and_is_deaf_is_killed_when_its_time_is_up(house: House, beside: Beside, tmp_path: Path) -> None:
@@ -161,7 +164,8 @@ def test_an_op_that_writes_into_our_pipes_or_closes_them_loses_its_process(house
     if how == "closed":
         assert "an op closed its descriptors" in house.log(run)
     else:
-        assert step["error"]["message"] == "it was ended because an op wrote into the stream that its events go over"
+        sentence = "it was ended because an op wrote into the stream that its events go over"
+        assert step["error"]["message"] == f"The run's process was lost: {sentence}."
 
 
 def test_an_op_that_closes_its_standard_streams_ends_well_and_its_process_with_it(house: House) -> None:
