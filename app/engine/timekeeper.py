@@ -7,6 +7,7 @@ is decided in one transaction with its run, under the schedule's row lock.
 import math
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -22,6 +23,8 @@ _LOOK_SECONDS = 1.0
 _AT_ONCE = 50
 _TOGETHER = 20
 """Schedules in one transaction: the writer's lane is everybody's."""
+_LANE_SECONDS = 0.02
+_PUT_OFF = timedelta(minutes=1)
 _STEP_SECONDS = 1.0
 """A clock that is drawn right slowly does not do this much between two looks."""
 
@@ -43,8 +46,7 @@ class Timekeeper:
             upcoming = schedules.next_at(connection)
             deadline = joins.next_deadline(connection)
         for start in range(0, len(names), _TOGETHER):
-            for firing in self._database.write(partial(_evaluate, names[start : start + _TOGETHER])):
-                _say(firing)
+            self._evaluate(names[start : start + _TOGETHER])
         if deadline is not None and deadline <= now:
             self._database.write(_expire)
         promised = self._promises.look()
@@ -54,6 +56,21 @@ class Timekeeper:
         left = [(at - clock.now()).total_seconds() for at in (upcoming, deadline, promised) if at is not None]
         return max(0.0, min([_LOOK_SECONDS, *left]))
 
+    def _evaluate(self, names: Sequence[str]) -> None:
+        try:
+            found = self._database.write(partial(_evaluate, names))
+        except Exception as error:
+            if len(names) == 1:
+                _log.error("a schedule cannot be decided; again in a minute", schedule=names[0], error=str(error))
+                self._database.write(partial(schedules.put_off, name=names[0], until=clock.now() + _PUT_OFF))
+                return
+            # One that fails must not keep the others from firing.
+            for name in names:
+                self._evaluate([name])
+            return
+        for firing in found:
+            _say(firing)
+
     def _notice_step(self) -> None:
         """How far the wall clock is before the monotonic one falls when the wall clock is set back."""
         before, self._ahead = self._ahead, clock.now().timestamp() - time.monotonic()
@@ -62,8 +79,14 @@ class Timekeeper:
 
 
 def _evaluate(names: Sequence[str], connection: Connection) -> list[Firing]:
-    now = clock.now()
-    return [firing for name in sorted(names) for firing in schedules.evaluate(connection, name, now)]
+    now, until = clock.now(), time.monotonic() + _LANE_SECONDS
+    found: list[Firing] = []
+    for name in sorted(names):
+        found += schedules.evaluate(connection, name, now)
+        if time.monotonic() > until:
+            # The others are due still, and come at the next look.
+            break
+    return found
 
 
 def _set_back(connection: Connection) -> None:

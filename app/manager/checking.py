@@ -14,7 +14,7 @@ from app.definitions.pipeline import parse_pipeline
 from app.definitions.schedule import parse_schedule
 from app.definitions.trigger import parse_trigger
 from app.errors import Fault, Invalid, NotFound
-from app.store import calendars, definitions, triggers
+from app.store import calendars, definitions, rings
 from app.store.acceptance import job_and_pipeline
 from app.store.database import Connection
 
@@ -92,7 +92,7 @@ def _refuse_impossible(connection: Connection, document: dict[str, Any]) -> None
 
 def _refuse_loop(connection: Connection, document: dict[str, Any]) -> None:
     upstreams = document["when"].get("jobs", [])
-    if ring := triggers.loop(connection, document["name"], document["job"], upstreams):
+    if ring := rings.closed_by(connection, document["name"], document["job"], upstreams):
         sentence = f"would close a loop: {' -> '.join(ring)} would start one another for ever"
         hint = "Take one of the triggers between them away, or let it wait for another job."
         raise Invalid("The trigger is not valid.", faults=[Fault("/when/jobs", sentence)], hint=hint)

@@ -90,7 +90,12 @@ def changed(connection: Connection, calendar: str) -> None:
     values = {"version": calendars.c.version + 1, "stamp": secrets.token_hex(8)}
     connection.execute(update(calendars).where(calendars.c.id == calendar).values(values))
     # Whichever of them stands on it: what it held may be decided, and what comes may come at another time.
-    waiting = and_(definitions.c.kind.in_(("schedule", "deadline")), definitions.c.deleted_at.is_(None))
+    waiting = and_(
+        definitions.c.kind.in_(("schedule", "deadline")), definitions.c.deleted_at.is_(None), definitions.c.next_at.is_not(None)
+    )
+    # Locked in the order in which whoever decides them locks them: by name.
+    in_order = select(definitions.c.name).where(waiting).order_by(definitions.c.name, definitions.c.kind)
+    connection.execute(in_order.with_for_update()).all()
     connection.execute(update(definitions).where(waiting).values(next_at=clock.now()))
     touch(connection, TIMES)
 

@@ -1,15 +1,16 @@
 """The ledger: one row for every moment at which a schedule or a trigger could have fired, and what came of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app import clock
+from app.errors import Conflict
 from app.store.changes import FIRINGS
 from app.store.columns import Instant
 from app.store.database import touch
@@ -45,9 +46,27 @@ def note(connection: Connection, found: Iterable[Firing]) -> None:
     """Write them down. What was held is decided by the newer word; what was decided stays, whoever says it again."""
     now = clock.now()
     rows = [{**vars(firing), "decided_at": now, "present": now} for firing in found]
-    if rows:
-        _upsert(connection.dialect.name).run(connection, rows)
-        touch(connection, FIRINGS)
+    if not rows:
+        return
+    _upsert(connection.dialect.name).run(connection, rows)
+    for row in rows:
+        if row["outcome"] == "fired":
+            _must_name(connection, row)
+    touch(connection, FIRINGS)
+
+
+def _must_name(connection: Connection, row: Mapping[str, Any]) -> None:
+    """A run that no firing names must not be made: another was first, and this transaction is undone. Raises Conflict."""
+    stands = _NAMED.first(connection, {"of_kind": row["kind"], "named": row["name"], "under": row["key"]})
+    if stands is None or stands["run_id"] != row["run_id"]:
+        raise Conflict(f"The {row['kind']} {row['name']!r} has fired for {row['key']!r} already.")
+
+
+_NAMED = Prepared(
+    select(firings.c.run_id).where(
+        firings.c.kind == bindparam("of_kind"), firings.c.name == bindparam("named"), firings.c.key == bindparam("under")
+    )
+)
 
 
 @cache
@@ -84,10 +103,21 @@ def decided(connection: Connection, kind: str, name: str, after: datetime, until
     return {row["key"] for row in _DECIDED.all(connection, window)}
 
 
-def held_until(connection: Connection, kind: str, name: str, day: date) -> dict[str, datetime]:
-    """What is held for days up to that one: its key and when it was due."""
-    held = and_(*_of(kind, name), firings.c.outcome == "held", firings.c.trade_date <= day)
-    return {row.key: row.due_at for row in connection.execute(select(firings.c.key, firings.c.due_at).where(held))}
+def held_until(connection: Connection, kind: str, name: str, day: date, newest: int) -> dict[str, datetime]:
+    """What is held for days up to that one, the newest so many: its key and when it was due."""
+    held = select(firings.c.key, firings.c.due_at).where(_held(kind, name, day)).order_by(firings.c.due_at.desc())
+    return {row.key: row.due_at for row in connection.execute(held.limit(newest))}
+
+
+def give_up(connection: Connection, kind: str, name: str, day: date, before: datetime, detail: str, at_most: int) -> int:
+    """Miss what is held for days up to that one and was due before that instant, at most so many at once; how many."""
+    oldest = select(firings.c.seq).where(_held(kind, name, day), firings.c.due_at < before).order_by(firings.c.due_at)
+    missed = {"outcome": "missed", "reason": "late", "detail": detail, "decided_at": clock.now()}
+    return connection.execute(update(firings).where(firings.c.seq.in_(oldest.limit(at_most))).values(missed)).rowcount
+
+
+def _held(kind: str, name: str, day: date) -> ColumnElement[bool]:
+    return and_(*_of(kind, name), firings.c.outcome == "held", firings.c.trade_date <= day)
 
 
 def find(connection: Connection, kind: str, name: str, key: str) -> dict[str, Any] | None:

@@ -51,11 +51,13 @@ def arrive(connection: Connection, trigger: str, upstream: RowMapping, deadline_
     trade date have nothing to be told apart by: each round takes one of each job.
     """
     day = upstream["trade_date"].isoformat() if upstream["trade_date"] else ""
-    current = _locked(connection, trigger, day, deadline_at)
+    # One that has passed already, as of a trade date that is filled in later, promises nothing any more.
+    ahead = deadline_at if deadline_at is not None and deadline_at > clock.now() else None
+    current = _locked(connection, trigger, day, ahead)
     number, before = current["round"], dict(current["arrived"])
     if current["closed_at"] is not None:
         number, before = number + 1, before if day else {}
-        _open(connection, trigger, day, number, deadline_at)
+        _open(connection, trigger, day, number, None)
     arrived = {**before, upstream["job"]: upstream["id"]}
     connection.execute(update(joins).where(_is(trigger, day, number)).values(arrived=arrived))
     return Arrival(day, number, arrived, again=bool(day) and number > 1)
@@ -67,18 +69,17 @@ def close(connection: Connection, trigger: str, arrival: Arrival) -> None:
 
 
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[Due]:
-    """Open rounds whose deadline has come, kept from others until the commit."""
-    query = select(joins).where(joins.c.closed_at.is_(None), joins.c.deadline_at <= now).order_by(joins.c.deadline_at)
-    rows = connection.execute(query.limit(limit).with_for_update(skip_locked=True)).mappings()
-    return [
-        Due(
-            row["trigger"],
-            Arrival(row["key"], row["round"], row["arrived"]),
-            row["deadline_at"],
-            date.fromisoformat(row["key"]) if row["key"] else None,
-        )
-        for row in rows
-    ]
+    """Open rounds whose deadline has come, kept from others until the commit: in the order in which endings lock them."""
+    query = select(joins).where(joins.c.closed_at.is_(None), joins.c.deadline_at <= now)
+    found = []
+    for row in connection.execute(query.order_by(joins.c.trigger, joins.c.key).limit(limit)).mappings().all():
+        # The last arrival may have been first.
+        now_there = _newest(connection, row["trigger"], row["key"])
+        if now_there["round"] == row["round"] and now_there["closed_at"] is None:
+            day = date.fromisoformat(row["key"]) if row["key"] else None
+            arrival = Arrival(row["key"], row["round"], now_there["arrived"])
+            found.append(Due(row["trigger"], arrival, row["deadline_at"], day))
+    return found
 
 
 def next_deadline(connection: Connection) -> datetime | None:
@@ -108,6 +109,11 @@ def deadline(connection: Connection, document: Mapping[str, Any], day: date | No
 def _locked(connection: Connection, trigger: str, day: str, deadline_at: datetime | None) -> RowMapping:
     """The newest round, locked: two upstreams that end together would each miss the other."""
     _open(connection, trigger, day, 1, deadline_at)
+    return _newest(connection, trigger, day)
+
+
+def _newest(connection: Connection, trigger: str, day: str) -> RowMapping:
+    """The newest round, behind the lock of the first: it is that of all of them."""
     rounds = select(joins).where(joins.c.trigger == trigger, joins.c.key == day).order_by(joins.c.round.desc())
     connection.execute(select(joins.c.round).where(_is(trigger, day, 1)).with_for_update())
     return connection.execute(rounds.limit(1)).mappings().one()

@@ -47,7 +47,7 @@ def save(
 
 def _catch_up(connection: Connection, kind: Kind, name: str, now: datetime) -> None:
     if kind == "schedule":
-        schedules.evaluate(connection, name, now)
+        schedules.finish(connection, name, now)
     if kind == "deadline":
         deadlines.evaluate(connection, name, now)
 
@@ -59,7 +59,8 @@ def pause(connection: Connection, kind: Kind, name: str, *, paused: bool) -> Def
 
 
 def delete(connection: Connection, kind: Kind, name: str) -> None:
-    """Mark it deleted; its history stays. Raises NotFound, or InUse with the users."""
+    """Mark it deleted; its history stays, and what had come until now is decided. Raises NotFound, or InUse with the users."""
+    _catch_up(connection, kind, name, clock.now())
     definitions.delete(connection, kind, name)
     if kind == "schedule":
         schedules.end(connection, name)

@@ -25,13 +25,15 @@ from app.store.tables import definitions as rows
 KEPT = 1000
 """Moments of one outage that get a row of their own; those before share one."""
 
-CAUGHT_UP = 100
+CAUGHT_UP = 50
 """Runs that `catch_up: all` makes at most for one outage."""
 
 PUNCTUAL = timedelta(seconds=60)
 """What comes later than this is late: `catch_up: skip` does not fire it."""
 
 _LOOK_AGAIN = timedelta(seconds=10)
+_GIVEN_UP = 5000
+_PARTS, _COUNTED = 10, 20_000
 _JUST_BEFORE = timedelta(microseconds=1)
 
 
@@ -88,6 +90,11 @@ def end(connection: Connection, name: str) -> None:
     connection.execute(update(rows).where(_is(name)).values(next_at=None))
 
 
+def put_off(connection: Connection, name: str, until: datetime) -> None:
+    """It is looked at then, and not before."""
+    connection.execute(update(rows).where(_is(name)).values(next_at=until))
+
+
 def evaluate(connection: Connection, name: str, now: datetime) -> list[Firing]:
     """Decide all its moments up to now that are not decided yet; answers their rows, oldest first.
 
@@ -103,10 +110,29 @@ def evaluate(connection: Connection, name: str, now: datetime) -> list[Firing]:
         # The calendar is not planted yet: nothing is decided before it is.
         connection.execute(update(rows).where(_is(name)).values(next_at=now + _LOOK_AGAIN))
         return []
-    found, until = _decide(connection, definition, timetable, row["planned_until"] or now, now)
+    held = _known_by_now(connection, definition)
+    if len(held) == KEPT and _give_up(connection, definition, min(held.values())):
+        # There may be more of that than one transaction should do.
+        connection.execute(update(rows).where(_is(name)).values(next_at=now))
+        return []
+    found, until = _decide(connection, definition, timetable, held, row["planned_until"] or now, now)
     firings.note(connection, found)
     _plan(connection, definition, until, timetable)
     return found
+
+
+def finish(connection: Connection, name: str, now: datetime) -> None:
+    """Decide all that has come, of one that is about to change or to go; what is too much for that shares a row."""
+    for _ in range(_PARTS):
+        evaluate(connection, name, now)
+        row = _LOCKED.first(connection, {"named": name})
+        if row is None or row["planned_until"] is None or row["planned_until"] >= now:
+            return
+    definition = definitions.get(connection, "schedule", name)
+    row = _LOCKED.first(connection, {"named": name})
+    candidates = list(islice(table(connection, definition.document).between(row["planned_until"], now), _COUNTED)) if row else []
+    if candidates:
+        firings.note(connection, [_together(definition, candidates)])
 
 
 def table(connection: Connection, document: dict[str, Any]) -> Timetable:
@@ -126,39 +152,56 @@ def _plan(connection: Connection, definition: Definition, now: datetime, timetab
 
 
 def _decide(
-    connection: Connection, definition: Definition, timetable: Timetable, planned_until: datetime, now: datetime
+    connection: Connection,
+    definition: Definition,
+    timetable: Timetable,
+    held: Mapping[str, datetime],
+    planned_until: datetime,
+    now: datetime,
 ) -> tuple[list[Firing], datetime]:
     """The rows of what is undecided, and up to when that is everything."""
     # A clock that was set back: what was decided ahead of it stands in the ledger, and its time comes again.
     planned_until = min(planned_until, now)
-    held = _known_by_now(connection, definition)
-    after = min([planned_until, *(due_at - _JUST_BEFORE for due_at in held.values())])
-    # Which session is the nth may turn out only later: then a moment that was passed over is one after all.
-    turned_out = held and isinstance(definition.document.get("day"), Mapping)
-    begun = after if turned_out else planned_until
-    settled = firings.decided(connection, "schedule", definition.name, begun, now)
-    candidates = list(islice(_open(timetable.between(after, now), begun, held, settled), 2 * KEPT))
-    if len(candidates) == 2 * KEPT:
+    settled = firings.decided(connection, "schedule", definition.name, planned_until, now)
+    ahead = (found for found in timetable.between(planned_until, now) if _key(found) not in settled)
+    fresh = list(islice(ahead, 2 * KEPT))
+    if len(fresh) == 2 * KEPT:
         # The lane is everybody's: a long outage is worked off in parts.
-        return [_together(definition, candidates[:KEPT])], candidates[KEPT - 1].due_at
-    found = _decided(connection, definition, candidates, now)
+        return [_together(definition, fresh[:KEPT])], fresh[KEPT - 1].due_at
+    again = _turned_out(connection, definition, timetable, held, planned_until)
+    found = _decided(connection, definition, [*again, *fresh], held, now)
     return found + _never(definition, held, found), now
 
 
 def _known_by_now(connection: Connection, definition: Definition) -> dict[str, datetime]:
-    """What is held for a day of which its calendar says something by now: key and due instant."""
+    """What is held for a day of which its calendar says something by now: key and due instant, the newest ones."""
+    until = _known_until(connection, definition)
+    return firings.held_until(connection, "schedule", definition.name, until, KEPT) if until is not None else {}
+
+
+def _known_until(connection: Connection, definition: Definition) -> date | None:
     name = definition.document.get("calendar")
-    if name is None or (until := calendars.load(connection, name).known_until) is None:
-        return {}
-    return firings.held_until(connection, "schedule", definition.name, until)
+    return calendars.load(connection, name).known_until if name is not None else None
 
 
-def _open(
-    candidates: Iterable[Candidate], begun: datetime, held: Mapping[str, datetime], settled: set[str]
+def _give_up(connection: Connection, definition: Definition, before: datetime) -> int:
+    """Of what is held and could be decided by now, the newest are enough to catch up: how many older ones are missed."""
+    until = _known_until(connection, definition)
+    detail = "was held until its calendar said more; of so many the newest are caught up"
+    return firings.give_up(connection, "schedule", definition.name, until, before, detail, _GIVEN_UP) if until else 0
+
+
+def _turned_out(
+    connection: Connection, definition: Definition, timetable: Timetable, held: Mapping[str, datetime], planned_until: datetime
 ) -> Iterator[Candidate]:
-    for candidate in candidates:
-        key = _key(candidate)
-        if key in held or (candidate.due_at > begun and key not in settled):
+    """The moments that were held, and those that were passed over when it was not known yet which session is the nth."""
+    if not held:
+        return
+    begun = min(held.values()) - _JUST_BEFORE
+    nth = isinstance(definition.document.get("day"), Mapping)
+    settled = firings.decided(connection, "schedule", definition.name, begun, planned_until) if nth else set()
+    for candidate in timetable.between(begun, planned_until):
+        if _key(candidate) in held or (nth and _key(candidate) not in settled):
             yield candidate
 
 
@@ -168,9 +211,14 @@ def _together(definition: Definition, candidates: Sequence[Candidate]) -> Firing
     return replace(_row(definition, candidates[0]), outcome="missed", reason="late", detail=detail, times=len(candidates))
 
 
-def _decided(connection: Connection, definition: Definition, candidates: Sequence[Candidate], now: datetime) -> list[Firing]:
+def _decided(
+    connection: Connection, definition: Definition, candidates: Sequence[Candidate], held: Mapping[str, datetime], now: datetime
+) -> list[Firing]:
     chosen = _chosen(definition, candidates, now)
-    return [_one(connection, definition, candidate, chosen=candidate.due_at in chosen) for candidate in candidates]
+    return [
+        _one(connection, definition, candidate, chosen=candidate.due_at in chosen, was_held=_key(candidate) in held)
+        for candidate in candidates
+    ]
 
 
 def _chosen(definition: Definition, candidates: Iterable[Candidate], now: datetime) -> set[datetime]:
@@ -182,7 +230,7 @@ def _chosen(definition: Definition, candidates: Iterable[Candidate], now: dateti
     return set(would[-CAUGHT_UP:] if rule == "all" else would[-1:])
 
 
-def _one(connection: Connection, definition: Definition, candidate: Candidate, *, chosen: bool) -> Firing:
+def _one(connection: Connection, definition: Definition, candidate: Candidate, *, chosen: bool, was_held: bool) -> Firing:
     row = _row(definition, candidate)
     if candidate.decision == "skip":
         return replace(row, outcome="skipped", reason=candidate.reason, detail=candidate.detail)
@@ -192,7 +240,8 @@ def _one(connection: Connection, definition: Definition, candidate: Candidate, *
         return replace(row, outcome="held", reason=candidate.reason, detail=candidate.detail)
     if not chosen:
         rule = definition.document.get("catch_up", "latest")
-        detail = f"the scheduler was not there at that moment; catch_up is {rule!r}"
+        why = "was held until its calendar said more" if was_held else "the scheduler was not there at that moment"
+        detail = f"{why}; catch_up is {rule!r}"
         return replace(row, outcome="missed", reason="late", detail=detail, trade_date=candidate.trade_date)
     return _fire(connection, definition, candidate, row)
 

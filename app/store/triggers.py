@@ -130,7 +130,8 @@ def joined(connection: Connection, trigger: Definition, upstream: RowMapping) ->
     if missing:
         return replace(row, outcome="held", reason="waiting", detail=_waits_for(missing, upstream["trade_date"]))
     joins.close(connection, trigger.name, arrival)
-    if arrival.again and (left := _unwanted(connection, trigger, upstream)) is not None:
+    fired = arrival.again and _has_fired_for(connection, trigger.name, upstream["trade_date"])
+    if fired and (left := _unwanted(connection, trigger, upstream)) is not None:
         return replace(row, outcome="skipped", reason=left[0], detail=left[1])
     return fire(connection, trigger, row, upstream, arrival.runs)
 
@@ -263,6 +264,16 @@ def _has_fired(connection: Connection, name: str, upstream: RowMapping, key: str
     return bool(connection.execute(select(exists().where(earlier))).scalar())
 
 
+def _has_fired_for(connection: Connection, name: str, day: date) -> bool:
+    earlier = and_(
+        firing_rows.c.kind == "trigger",
+        firing_rows.c.name == name,
+        firing_rows.c.trade_date == day,
+        firing_rows.c.outcome == "fired",
+    )
+    return bool(connection.execute(select(exists().where(earlier))).scalar())
+
+
 def _has_published(connection: Connection, run_id: str) -> bool:
     made = and_(run_datasets.c.run_id == run_id, run_datasets.c.mode == "published")
     return bool(connection.execute(select(exists().where(made))).scalar())
@@ -270,22 +281,3 @@ def _has_published(connection: Connection, run_id: str) -> bool:
 
 def _waits_for(jobs: list[str], day: date | None) -> str:
     return f"waits for {', '.join(jobs)}" + (f" of {day}" if day else "")
-
-
-def loop(connection: Connection, trigger: str, job: str, upstreams: list[str]) -> list[str]:
-    """The jobs of a ring that this trigger would close, from its job on and back to it; empty when there is none."""
-    follows: dict[str, list[str]] = {}
-    for known in definitions.every(connection, "trigger"):
-        if known.name != trigger:
-            for upstream in known.document["when"].get("jobs", []):
-                follows.setdefault(upstream, []).append(known.document["job"])
-    paths, seen_jobs = [[job]], {job}
-    while paths:
-        path = paths.pop()
-        for following in follows.get(path[-1], []):
-            if following in upstreams:
-                return [*path, following, job]
-            if following not in seen_jobs:
-                seen_jobs.add(following)
-                paths.append([*path, following])
-    return []

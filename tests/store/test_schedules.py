@@ -181,6 +181,50 @@ def test_a_moment_that_turns_out_to_have_been_one_is_caught_up(database: Databas
     assert ledger(database)[-2:] == [("11-02 09:30", "skipped", "no_moment", None), ("11-04 09:30", "fired", None, "11-04")]
 
 
+def test_of_thousands_that_were_held_the_newest_are_caught_up_and_each_is_accounted_for(database: Database, time: Clock) -> None:
+    document = {"name": "s", "job": "j", "cron": "*/5 * * * *", "calendar": "XSHG"}
+    time.set("2026-10-30 23:59")
+    define(database, "schedule", document)
+    for day in range(1, 12):
+        time.set(f"2026-11-{day:02} 00:00")
+        look(database)
+    held = len(ledger(database))
+    assert {row[1] for row in ledger(database)} == {"held"}
+    november = [date(2026, 11, day) for day in range(2, 12) if day not in (7, 8)]
+    database.write(lambda connection: plant(connection, [*SESSIONS, *november], date(2026, 11, 11)))
+    evaluations = 0
+    with database.read() as connection:
+        due = schedules.due(connection, clock.now(), 10)
+    while due:
+        database.write(lambda connection: schedules.evaluate(connection, "s", clock.now()))
+        evaluations += 1
+        with database.read() as connection:
+            due = schedules.due(connection, clock.now(), 10)
+    found = [row[1] for row in ledger(database)]
+    assert len(found) == held > 2 * schedules.KEPT
+    assert found.count("fired") == 1
+    assert set(found) == {"fired", "missed", "skipped"}
+    assert evaluations < 5
+
+
+def test_a_deletion_leaves_no_moment_undecided(database: Database, time: Clock) -> None:
+    define(database, "schedule", MORNING)
+    time.set("2026-09-28 09:00")
+    database.write(lambda connection: saving.delete(connection, "schedule", "s"))
+    assert [row[1] for row in ledger(database)] == ["fired"]
+
+
+def test_an_edit_after_a_long_outage_accounts_for_every_moment(database: Database, time: Clock) -> None:
+    define(database, "schedule", {"name": "s", "job": "j", "cron": "* * * * *"})
+    time.set("2026-10-12 08:00")
+    define(database, "schedule", {"name": "s", "job": "j", "cron": "0 9 * * *"})
+    with database.read() as connection:
+        from app.store import firings
+
+        rows = firings.page(connection, "schedule", "s", limit=10_000)
+    assert sum(row["times"] for row in rows) == 14 * 24 * 60
+
+
 def test_a_calendar_that_is_not_there_yet_holds_everything(database: Database, time: Clock) -> None:
     define(database, "schedule", {**MORNING, "calendar": "NEW"})
     time.set("2026-09-28 09:30")

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import insert, text
 
 from app import clock
-from app.store import claims, definitions, endings, firings, joins, runs, saving, steps, triggers
+from app.errors import Conflict
+from app.store import claims, definitions, endings, firings, joins, rings, runs, saving, steps, triggers
 from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.status import RunStatus
@@ -237,6 +238,44 @@ def test_a_join_that_is_late(database: Database, time: Clock, then: str, outcome
         assert joins.next_deadline(connection) is None
 
 
+def test_a_join_that_missed_its_deadline_fires_when_the_rest_comes_after_all(database: Database, time: Clock) -> None:
+    define(database, "trigger", JOIN)
+    time.set("2026-09-28 19:00")
+    run(database, "up")
+    time.set("2026-09-28 20:00")
+
+    def expire(connection: Connection) -> None:
+        for due in joins.due(connection, clock.now(), 10):
+            triggers.join_expired(connection, due, clock.now())
+
+    database.write(expire)
+    time.set("2026-09-28 21:00")
+    run(database, "other")
+    assert [outcome for outcome, *_ in outcomes(database)] == ["missed", "fired"]
+    database.write(expire)
+    assert len(fired(database)) == 1
+
+
+def test_a_trade_date_that_is_filled_in_later_has_no_deadline(database: Database, time: Clock) -> None:
+    define(database, "trigger", JOIN)
+    run(database, "up", MONDAY)
+    with database.read() as connection:
+        assert joins.next_deadline(connection) is None
+    run(database, "other", MONDAY)
+    assert outcomes(database) == [("fired", None, "09-28")]
+
+
+def test_a_run_that_no_firing_names_is_not_made(database: Database, time: Clock) -> None:
+    define(database, "trigger", CHAIN)
+    upstream = run(database, "up")
+    with database.read() as connection:
+        row = firings.find(connection, "trigger", "t", upstream)
+    assert row is not None
+    again = firings.Firing(**{**{name: row[name] for name in firings.Firing.__dataclass_fields__}, "run_id": "another"})
+    with pytest.raises(Conflict, match="has fired"):
+        database.write(lambda connection: firings.note(connection, [again]))
+
+
 def test_two_upstreams_that_end_together_fire_their_join_once(database: Database) -> None:
     """Without the lock of the join's row each would miss the other on PostgreSQL. JOINS=1000 takes a minute there."""
     database.write(lambda connection: prepare(connection, "up", "other", "down", calendar=None))
@@ -273,9 +312,9 @@ def test_a_trigger_that_would_close_a_loop_is_found(database: Database, time: Cl
     define(database, "trigger", CHAIN)
     define(database, "trigger", {"name": "u", "job": "other", "when": {"jobs": ["down"]}})
     with database.read() as connection:
-        assert triggers.loop(connection, "v", "up", ["other"]) == ["up", "down", "other", "up"]
-        assert triggers.loop(connection, "v", "other", ["up"]) == []
-        assert triggers.loop(connection, "u", "up", ["other"]) == [], "its own version before counts no more"
+        assert rings.closed_by(connection, "v", "up", ["other"]) == ["up", "down", "other", "up"]
+        assert rings.closed_by(connection, "v", "other", ["up"]) == []
+        assert rings.closed_by(connection, "u", "up", ["other"]) == [], "its own version before counts no more"
 
 
 def test_an_event_fires_once_with_its_payload(database: Database, time: Clock) -> None:
