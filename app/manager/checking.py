@@ -14,9 +14,12 @@ from app.definitions.pipeline import parse_pipeline
 from app.definitions.schedule import parse_schedule
 from app.definitions.trigger import parse_trigger
 from app.errors import Fault, Invalid, NotFound
-from app.store import calendars, definitions, rings
+from app.store import calendars, definitions, rings, triggers
 from app.store.acceptance import job_and_pipeline
 from app.store.database import Connection
+
+TRIGGERS = 50
+"""Triggers that may wait for one job."""
 
 _SCHEDULE_HINT = 'For example "cron": "0 9 * * 1-5", or "at": "close+30m" with "calendar": "XSHG".'
 
@@ -52,6 +55,7 @@ def _fired(connection: Connection, kind: str, document: object, known: Collectio
     trigger = parse_trigger(document, jobs, pipeline_of=pipeline_of).document
     _refuse_loop(connection, trigger)
     _refuse_timeless(connection, trigger)
+    _refuse_crowd(connection, trigger)
     return trigger
 
 
@@ -66,6 +70,16 @@ def _deadline(connection: Connection, document: object, known: Collection[str]) 
     if (calendar := calendar_of(connection, named)) is not None:
         check_anchor(deadline.document, calendar, clock.market_date())
     return deadline.document
+
+
+def _refuse_crowd(connection: Connection, document: dict[str, Any]) -> None:
+    """Whoever ends a run fires all its triggers in that transaction, and nobody else writes meanwhile."""
+    for number, job in enumerate(document["when"].get("jobs", [])):
+        waiting = [name for name in triggers.listeners(connection, triggers.job_topic(job)) if name != document["name"]]
+        if len(waiting) >= TRIGGERS:
+            sentence = f"{len(waiting)} triggers wait for {job!r} already, which is the most"
+            hint = "Let one trigger fire a job, and the others wait for that one."
+            raise Invalid("The trigger is not valid.", faults=[Fault(f"/when/jobs/{number}", sentence)], hint=hint)
 
 
 def _refuse_timeless(connection: Connection, document: dict[str, Any]) -> None:

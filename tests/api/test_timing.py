@@ -108,6 +108,17 @@ def test_a_trigger_that_would_close_a_loop(planted: TestClient) -> None:
     assert itself.json()["errors"][0]["pointer"] == "/when/jobs/0"
 
 
+def test_a_job_has_a_bounded_number_of_triggers(planted: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.manager.checking.TRIGGERS", 2)
+    planted.post("/jobs", json={"name": "k", "pipeline": "p"})
+    answers = [
+        planted.post("/triggers", json={"name": f"t{number}", "job": "k", "when": {"jobs": ["j"]}}).status_code
+        for number in range(3)
+    ]
+    assert answers == [201, 201, 422]
+    assert planted.put("/triggers/t0", json={"name": "t0", "job": "k", "when": {"jobs": ["j"], "status": "failed"}}).is_success
+
+
 def test_an_event_fires_and_its_ledger_is_read(planted: TestClient) -> None:
     planted.post("/triggers", json={"name": "t", "job": "j", "when": {"event": "ready"}, "params": {"days": "${event.days}"}})
     for _ in range(2):

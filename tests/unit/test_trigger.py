@@ -73,7 +73,7 @@ NONE = "is none of ${event.x}, ${upstream.trade_date}, ${upstream.params.x}"
         (
             {**EVENT, "when": {"vendor_ready": {"dataset": "d", "from": "18:00", "until": "17:00"}}},
             "/when/vendor_ready/until",
-            "before",
+            "lies before from (18:00); for example from close+30m until 22:00",
         ),
         ({**EVENT, "when": {"file": {"glob": ""}}}, "/when/file/glob", "must have at least 1 character, not ''"),
         ({**EVENT, "when": {"vendor_ready": {"dataset": "d", "from": "09:00"}}}, "/when/vendor_ready/until", "is missing"),
