@@ -24,13 +24,14 @@ def test_the_lines_of_the_readme(start_service: Callable[..., RunningService], m
     script = blocks("bash").replace("http://127.0.0.1:8000", service.address).replace("curl -sS", "echo; curl -fsS")
     done = subprocess.run(["bash", "-euc", script], cwd=service.folder, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    pipeline, job, run, status, metrics = (json.loads(line) for line in done.stdout.splitlines() if line)
+    pipeline, job, run, status, metrics, schedule = (json.loads(line) for line in done.stdout.splitlines() if line)
     assert (pipeline["name"], pipeline["version"]) == ("calm_scores", 1)
     assert (job["name"], job["version"]) == ("calm_scores_job", 1)
     assert run["status"] == "succeeded", run
     assert [step["status"] for step in run["steps"]] == ["succeeded"] * 5
     assert (status["status"], status["success_rate"], status["last_run_id"]) == ("succeeded", 1, run["id"])
     assert metrics["success_rate"] == 1
+    assert (schedule["means"], schedule["warnings"]) == ("At 20:00 (Asia/Shanghai) on every session of XSHG, for that day.", [])
     monkeypatch.chdir(service.folder)
     names: dict[str, object] = {}
     exec(blocks("python"), names)
