@@ -7,7 +7,7 @@ import typer
 
 from app.cli import screen
 from app.cli.options import Json
-from app.cli.service import connect, path
+from app.cli.service import Service, Unclear, connect, path
 
 
 class Pausable(StrEnum):
@@ -19,7 +19,7 @@ class Pausable(StrEnum):
     deadline = "deadline"
 
 
-Which = Annotated[Pausable, typer.Option(help="What is meant.")]
+Which = Annotated[Pausable | None, typer.Option(help="What is meant, where several have that name.")]
 
 
 def jobs(as_json: Json = False) -> None:
@@ -48,12 +48,12 @@ def status(job: Annotated[str | None, typer.Argument(metavar="[JOB]")] = None, a
     screen.table(headers, map(_standing, found), spare=("last run", "success", "duration", "running", "queued", "next fire"))
 
 
-def pause(name: str, kind: Which = Pausable.job, as_json: Json = False) -> None:
+def pause(name: str, kind: Which = None, as_json: Json = False) -> None:
     """Start no run of a job until it is resumed; those that run go on. A schedule or trigger fires nothing."""
     _switch(kind, name, "pause", as_json)
 
 
-def resume(name: str, kind: Which = Pausable.job, as_json: Json = False) -> None:
+def resume(name: str, kind: Which = None, as_json: Json = False) -> None:
     """Let a paused job run, a schedule or trigger fire, a deadline count, again."""
     _switch(kind, name, "resume", as_json)
 
@@ -70,9 +70,24 @@ def ops(as_json: Json = False) -> None:
         screen.complain(f"broken: {module['module']}: {module['error']}")
 
 
-def _switch(kind: Pausable, name: str, verb: str, as_json: bool) -> None:
-    answer = connect().post(path(f"{kind.value}s", name, verb))
+def _switch(kind: Pausable | None, name: str, verb: str, as_json: bool) -> None:
+    service = connect()
+    answer = service.post(path(f"{(kind or _kind_of(service, name)).value}s", name, verb))
     screen.document(answer) if as_json else screen.line(f"{answer['name']}\t{'paused' if answer['paused'] else 'not paused'}")
+
+
+def _kind_of(service: Service, name: str) -> Pausable:
+    """The one kind of thing that bears the name. Raises Unclear for none and for several."""
+    having = [kind for kind in Pausable if any(one["name"] == name for one in service.items(path(f"{kind.value}s")))]
+    if len(having) == 1:
+        return having[0]
+    if not having:
+        raise Unclear(
+            f"No job, schedule, trigger or deadline is named {name!r}.",
+            hint="`openbell jobs`, `schedules`, `triggers` and `deadlines` list them.",
+        )
+    words = " and a ".join(kind.value for kind in having)
+    raise Unclear(f"A {words} are named {name!r}.", hint=f"Say which is meant: --kind {having[0].value}.")
 
 
 def _standing(job: dict[str, Any]) -> list[Any]:
