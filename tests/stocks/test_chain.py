@@ -1,7 +1,7 @@
 """The chain of jobs as its ops run it: sync, completion, indicators, scores, each a run of its own."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,21 @@ def test_completion_finds_and_fills_holes_and_only_the_deep_one_looks_far(chaine
     assert len(rows(chained, "daily_bars")) == len(before) - 1, "the hole of the last sessions is filled"
     assert complete(chained, None, lookback=None) == "published"
     assert rows(chained, "daily_bars").equals(before)
+
+
+def test_a_deep_completion_after_an_outage_judges_the_days_that_it_looked_at(bench: MakeBench) -> None:
+    """The source has days by then of which no sync has asked yet: they are not missing."""
+    there = bench(**MARKET)
+    now, there.at = there.at, there.at - timedelta(days=7)
+    assert sync(there, None) == "published"
+    before = rows(there, "daily_bars")
+    context = there.run()
+    hole = before.slice(0, 1).select(["order_book_id", "trade_date"])
+    market_lake(context).remove("daily_bars", hole.set_column(0, "order_book_id", hole.column(0).cast(ENCODED)))
+    assert there.publish(context) == "published"
+    there.at = now
+    assert complete(there, None, lookback=None) == "published"
+    assert rows(there, "daily_bars").equals(before)
 
 
 def test_a_day_that_is_not_ready_is_asked_for_by_nobody_and_leaves_nothing(chained: Bench) -> None:

@@ -12,6 +12,7 @@ from app.stocks.intake import completion
 from app.stocks.intake.examine import examine, touched
 from app.stocks.intake.intake import Intake, roll_of
 from app.stocks.intake.window import LOOKBACK_SESSIONS, known_sessions, resolve
+from app.stocks.lake.market_lake import market_lake
 from app.stocks.ops.complete import check_bars
 from app.stocks.ops.validate import known_history
 from app.stocks.quality.gate import MIN_COVERAGE
@@ -64,5 +65,7 @@ def merge_data(
     check_bars(data)
     sessions = known_sessions(context)
     _, ready = known_history(context)
-    window = touched(context, min(context.trade_date or ready, ready), sessions)
+    # Without a date: up to the newest day that the lake has. Days that no sync has asked for yet are not missing.
+    newest = date.fromisoformat(market_lake(context).newest_date("daily_bars") or ready.isoformat())
+    window = touched(context, min(context.trade_date or newest, ready), sessions)
     return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())
