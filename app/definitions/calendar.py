@@ -19,7 +19,7 @@ SHIPPED = ("XSHG", "XSHE", "BJSE")
 def check_calendar(name: object, known: Collection[str], faults: Faults, path: Path) -> None:
     """Note a calendar that is not among the known ones; none at all is fine."""
     if isinstance(name, str) and name not in known:
-        faults.add(path, f"there is no calendar {name!r}{faults.near(name.upper(), known)}")
+        faults.add(path, f"there is no calendar {name!r}{faults.others(name.upper(), known)}")
 
 
 class BeyondHorizon(LookupError):

@@ -70,7 +70,7 @@ def _check_job(
 ) -> None:
     job = document["job"]
     if jobs is not None and job not in jobs:
-        faults.add(("job",), f"there is no job {job!r}{faults.near(job, jobs)}")
+        faults.add(("job",), f"there is no job {job!r}{faults.others(job, jobs)}")
     elif calendar_of is not None and document.get("calendar") is None and calendar_of(job) is None:
         example = '"calendar": "XSHG"'
         faults.add(("calendar",), f"is missing: the job {job!r} has none, and its trade dates are counted by one, as {example}")

@@ -11,6 +11,7 @@ Path = tuple[str | int, ...]
 FAULTS_LIMIT = 1000
 # A suggestion compares with every known name: without a bound one document could buy minutes of processor time.
 SUGGESTIONS_LIMIT = 50
+KNOWN_SHOWN = 5
 
 
 def pointer(path: Path) -> str:
@@ -55,6 +56,14 @@ class Faults:
         """`; did you mean 'x'?` for the nearest known name, or nothing."""
         self._suggestions += 1
         return suggestion(name, known) if self._suggestions <= SUGGESTIONS_LIMIT else ""
+
+    def others(self, name: str, known: Iterable[str]) -> str:
+        """As `near`; where none is near, the first few of those that there are."""
+        if near := self.near(name, known):
+            return near
+        names = sorted(known) if self._suggestions <= SUGGESTIONS_LIMIT else []
+        more = f" and {len(names) - KNOWN_SHOWN} more" if len(names) > KNOWN_SHOWN else ""
+        return f"; there is {', '.join(names[:KNOWN_SHOWN])}{more}" if names else ""
 
     def finish(self, detail: str, *, hint: str | None = None) -> None:
         """Raise Invalid with all faults, if there are any."""

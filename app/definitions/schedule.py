@@ -1,5 +1,6 @@
 """The schedule: fires a job by time, on the exchange's calendar."""
 
+from calendar import month_name
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,14 @@ from app.definitions.plain import must_be_plain
 from app.definitions.shape import DayText, Name, Params, Shape, Text, Zone, read
 
 _CRON_LIMIT = 200
+_ALLOWED = {
+    "minute": "is not valid: 0-59, as in 5, 1-5, 1,5 or */5",
+    "hour": "is not valid: 0-23, as in 9, 9-15, 9,15 or */2",
+    "day of month": "is not valid: 1-31, as in 1, 1-5, 1,15 or */2; L is the last one",
+    "month": "is not valid: 1-12 or JAN-DEC, as in 1, 1-6, 1,7 or */3",
+    "day of week": "is not valid: 0-7 or SUN-SAT, 0 and 7 are Sunday, as in 1, 1-5 or 1,3",
+}
+_FIELDS = list(_ALLOWED)
 _NTH_LIMIT = {"month": 23, "week": 7}
 
 
@@ -34,8 +43,23 @@ def problem_of_cron(text: str) -> str:
     try:
         CronSim(text, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        return f"is no cron expression: its {str(error).removeprefix('Bad ')} is not valid in {shown(text)}"
+        name = str(error).removeprefix("Bad ").replace("-", " ")
+        return (
+            _impossible_day(fields) or f"is no cron expression: its {name} {shown(fields[_FIELDS.index(name)])} {_ALLOWED[name]}"
+        )
     return ""
+
+
+def _impossible_day(fields: list[str]) -> str:
+    """That none of its months is so long, when that alone is wrong with it."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    try:
+        day = min(CronSim(" ".join([*fields[:3], "*", fields[4]]), now).days)
+        months = sorted(CronSim(f"0 0 1 {fields[3]} *", now).months)
+    except CronSimError:
+        return ""
+    names = " and ".join(month_name[month] for month in months)
+    return f"would never fire: {names} {'has' if len(months) == 1 else 'have'} no {day}{'st' if day == 31 else 'th'}"
 
 
 class NthSession(Shape):
@@ -68,6 +92,9 @@ class ScheduleDocument(Shape):
 
 
 _DETAIL = "The schedule is not valid."
+HINT = 'For example {"name": "scores_after_close", "job": "scoring_save_job", "at": "close+30m", "calendar": "XSHG"}, \
+or with "cron": "0 9 * * 1-5" instead of "at".'
+"""What a schedule looks like."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +131,7 @@ def parse_schedule(
         if "calendar" not in bad:
             check_calendar(document.get("calendar"), calendars, faults, ("calendar",))
         check_job(document, bad, jobs, pipeline_of, faults)
-    faults.finish(_DETAIL)
+    faults.finish(_DETAIL, hint=HINT)
     assert model is not None
     return Schedule(model.name, model.job, model.plain())
 
@@ -123,7 +150,7 @@ def check_job(
         return
     job = document["job"]
     if jobs is not None and job not in jobs:
-        faults.add(("job",), f"there is no job {job!r}{faults.near(job, jobs)}")
+        faults.add(("job",), f"there is no job {job!r}{faults.others(job, jobs)}")
     elif pipeline_of is not None and "params" not in bad:
         check_params(pipeline_of(job).get("params", {}), document.get("params", {}), faults, open_params=open_params)
 

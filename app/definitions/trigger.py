@@ -73,6 +73,13 @@ class TriggerDocument(Shape):
 
 
 _DETAIL = "The trigger is not valid."
+_HINT = 'For example {"name": "scores_after_sync", "job": "scoring_save_job", "when": {"jobs": ["daily_sync_job"]}}.'
+_HINTS = {
+    "event": 'For example "when": {"event": "model_released"}.',
+    "file": 'For example "when": {"file": {"glob": "/data/in/*.csv"}}.',
+    "vendor_ready": 'For example "when": {"vendor_ready": {"dataset": "daily_bars", "from": "close+30m", "until": "22:00"}}.',
+}
+"""By the form of `when` that was chosen."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +104,15 @@ def parse_trigger(document: object, jobs: Collection[str] | None = None, *, pipe
         when = _check_when(document, bad, jobs, faults)
         given = {} if "params" in bad else document.get("params", {})
         check_job(document, bad, jobs, pipeline_of, faults, open_params=_check_placeholders(given, when, faults))
-    faults.finish(_DETAIL)
+    faults.finish(_DETAIL, hint=_hint(document))
     assert model is not None
     assert when is not None
     return Trigger(model.name, model.job, {**model.plain(), "when": when.plain()})
+
+
+def _hint(document: object) -> str:
+    when = document.get("when") if isinstance(document, dict) else None
+    return next((_HINTS[form] for form in _HINTS if isinstance(when, dict) and form in when), _HINT)
 
 
 def _check_when(document: Mapping[str, Any], bad: frozenset[str], jobs: Collection[str] | None, faults: Faults) -> Shape | None:
@@ -141,7 +153,7 @@ def _check_jobs(when: WhenJobs, document: Mapping[str, Any], jobs: Collection[st
         elif job in when.jobs[:index]:
             faults.add(("when", "jobs", index), f"{job!r} is listed already")
         elif jobs is not None and job not in jobs:
-            faults.add(("when", "jobs", index), f"there is no job {job!r}{faults.near(job, jobs)}")
+            faults.add(("when", "jobs", index), f"there is no job {job!r}{faults.others(job, jobs)}")
 
 
 def _check_placeholders(params: Mapping[str, Any], when: Shape | None, faults: Faults) -> set[str]:

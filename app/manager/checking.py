@@ -11,7 +11,7 @@ from app.definitions.deadline import check_anchor, parse_deadline
 from app.definitions.job import parse_job
 from app.definitions.moment import parse_moment
 from app.definitions.pipeline import parse_pipeline
-from app.definitions.schedule import parse_schedule
+from app.definitions.schedule import HINT, parse_schedule
 from app.definitions.trigger import parse_trigger
 from app.errors import Fault, Invalid, NotFound
 from app.store import calendars, definitions, rings, triggers
@@ -20,8 +20,6 @@ from app.store.database import Connection
 
 TRIGGERS = 50
 """Triggers that may wait for one job."""
-
-_SCHEDULE_HINT = 'For example "cron": "0 9 * * 1-5", or "at": "close+30m" with "calendar": "XSHG".'
 
 
 def checked(
@@ -101,7 +99,7 @@ def _refuse_timeless(connection: Connection, document: dict[str, Any]) -> None:
 def _refuse_impossible(connection: Connection, document: dict[str, Any]) -> None:
     if problem := prospects.impossible(document, calendar_of(connection, document), clock.now()):
         pointer = "/cron" if "cron" in document else "/at"
-        raise Invalid("The schedule is not valid.", faults=[Fault(pointer, problem)], hint=_SCHEDULE_HINT)
+        raise Invalid("The schedule is not valid.", faults=[Fault(pointer, problem)], hint=HINT)
 
 
 def _refuse_loop(connection: Connection, document: dict[str, Any]) -> None:

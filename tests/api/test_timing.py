@@ -57,6 +57,8 @@ def test_a_document_is_previewed_without_being_stored(planted: TestClient) -> No
         answer["means"] == "At 09:00 on Monday through Friday (Asia/Shanghai), on sessions of XSHG only, for the session before."
     )
     assert answer["items"][0]["trade_date"] == "2026-11-20"
+    nameless = {name: value for name, value in document.items() if name != "name"}
+    assert planted.post("/schedules/preview", json=nameless, params=asked).json() == answer
     assert planted.get("/schedules").json()["items"] == []
 
 
@@ -71,14 +73,14 @@ def test_one_that_asks_for_a_day_before_its_close_is_warned_of(planted: TestClie
     ("changes", "pointer", "says"),
     [
         ({"cron": "61 * * * *", "at": None}, "/cron", "no cron expression: its minute"),
-        ({"cron": "0 9 * * 8", "at": None}, "/cron", "no cron expression: its day-of-week"),
+        ({"cron": "0 9 * * 8", "at": None}, "/cron", "no cron expression: its day of week '8' is not valid: 0-7"),
         ({"cron": "* * * *", "at": None}, "/cron", "five fields"),
         ({"timezone": "Asia/Nowhere"}, "/timezone", "no time zone"),
         ({"calendar": "XSHQ"}, "/calendar", "did you mean 'XSHG'"),
         ({"at": "close+30h"}, "/at", "at most 24 hours such as +30m"),
         ({"start_date": "2026-12-01", "end_date": "2026-11-01"}, "/end_date", "before start_date"),
         ({"start_date": "20261201"}, "/start_date", "a date such as 2026-11-20"),
-        ({"cron": "0 9 30 2 *", "at": None}, "/cron", ""),
+        ({"cron": "0 9 30 2 *", "at": None}, "/cron", "February has no 30th"),
         ({"cron": "0 9 * * 6", "at": None}, "/cron", "none of its moments is on a session of XSHG"),
         ({"end_date": "2026-01-31"}, "/at", "no moment from now to its end_date 2026-01-31"),
         ({"day": {"nth": 9, "of": "week"}}, "/day/nth", "1 to 7"),
@@ -94,6 +96,7 @@ def test_a_schedule_that_cannot_be(planted: TestClient, changes: dict[str, Any],
     found = {error["pointer"]: error["message"] for error in answer.json()["errors"]}
     assert pointer in found, found
     assert says in found[pointer]
+    assert '"at": "close+30m"' in answer.json()["hint"]
 
 
 def test_a_trigger_that_would_close_a_loop(planted: TestClient) -> None:

@@ -1,5 +1,7 @@
 """The schedule's document: cron, moments of a session, days, zones; and what is said of a bad one."""
 
+import json
+import re
 from datetime import time, timedelta
 from typing import Any
 
@@ -61,15 +63,29 @@ def test_a_good_schedule_is_its_own_canonical_form(document: dict[str, Any]) -> 
             "/cron",
             "must have five fields (minute, hour, day of month, month, day of week), not '0 0 9 * * 1'",
         ),
-        ({**CRON, "cron": "60 9 * * *"}, "/cron", "is no cron expression: its minute is not valid in '60 9 * * *'"),
-        ({**CRON, "cron": "0 9 * * 1-8"}, "/cron", "is no cron expression: its day-of-week is not valid in '0 9 * * 1-8'"),
-        ({**CRON, "cron": "0 9 30 2 *"}, "/cron", "is no cron expression: its day-of-month is not valid in '0 9 30 2 *'"),
+        (
+            {**CRON, "cron": "60 9 * * *"},
+            "/cron",
+            "is no cron expression: its minute '60' is not valid: 0-59, as in 5, 1-5, 1,5 or */5",
+        ),
+        (
+            {**CRON, "cron": "0 9 * * 1-8"},
+            "/cron",
+            "is no cron expression: its day of week '1-8' is not valid: 0-7 or SUN-SAT, 0 and 7 are Sunday, as in 1, 1-5 or 1,3",
+        ),
+        ({**CRON, "cron": "0 9 30 2 *"}, "/cron", "would never fire: February has no 30th"),
+        ({**CRON, "cron": "0 9 31 feb,4 *"}, "/cron", "would never fire: February and April have no 31st"),
+        (
+            {**CRON, "cron": "0 9 32 2 *"},
+            "/cron",
+            "is no cron expression: its day of month '32' is not valid: 1-31, as in 1, 1-5, 1,15 or */2; L is the last one",
+        ),
         ({**CRON, "cron": 9}, "/cron", "must be a string, not 9"),
         ({**CRON, "timezone": "Asia/Shanhai"}, "/timezone", "is no time zone, as Asia/Shanghai is one: 'Asia/Shanhai'"),
         ({**CRON, "timezone": "../../etc/passwd"}, "/timezone", "is no time zone, as Asia/Shanghai is one: '../../etc/passwd'"),
         ({**CRON, "timezone": "Asia"}, "/timezone", "is no time zone, as Asia/Shanghai is one: 'Asia'"),
         ({**CRON, "timezone": ""}, "/timezone", "is no time zone, as Asia/Shanghai is one: ''"),
-        ({**CRON, "calendar": "SSE"}, "/calendar", "there is no calendar 'SSE'"),
+        ({**CRON, "calendar": "SSE"}, "/calendar", "there is no calendar 'SSE'; there is BJSE, XSHE, XSHG"),
         ({**CRON, "day": "T"}, "/day", "goes with 'at'; a cron expression says its days itself"),
         ({**CRON, "trade_date": "next"}, "/trade_date", "must be 'same', 'previous' or 'latest_published', not 'next'"),
         ({**CRON, "catch_up": "none"}, "/catch_up", "must be 'latest', 'all' or 'skip', not 'none'"),
@@ -107,6 +123,14 @@ def test_its_job_must_be_known_and_its_params_must_suit_when_they_can_be_looked_
         "/params/report_days": "must be at least 1, not 0",
         "/params/x": "is no param of this pipeline",
     }
+
+
+def test_what_there_is_is_named_where_nothing_is_near_and_an_example_is_given() -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_schedule({**CRON, "job": "zzz"}, [f"job_{n}" for n in range(7)])
+    assert caught.value.faults[0].message == "there is no job 'zzz'; there is job_0, job_1, job_2, job_3, job_4 and 2 more"
+    (example,) = re.findall(r"{.*}", caught.value.hint or "")
+    parse_schedule(json.loads(example))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The trigger's document, and the pool's: four forms of `when`, placeholders, and what is said of a bad one."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -37,6 +39,18 @@ def faults(document: dict[str, Any], *arguments: Any, **options: Any) -> dict[st
 )
 def test_a_good_trigger_is_its_own_canonical_form(document: dict[str, Any]) -> None:
     assert parse_trigger({**document, "on_rerun": document.get("on_rerun", "if_changed")}).document == document
+
+
+@pytest.mark.parametrize(
+    "good", [JOBS, EVENT, VENDOR, {**EVENT, "when": {"file": {"glob": "/x"}}}], ids=lambda one: next(iter(one["when"]))
+)
+def test_a_fault_comes_with_an_example_of_that_form(good: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_trigger({**good, "on_rerun": "no"})
+    (example,) = re.findall(r'"when": ({.*?}+)', caught.value.hint or "")
+    shown = json.loads(example if example.count("{") == example.count("}") else example[:-1])
+    assert list(shown) == list(good["when"])
+    parse_trigger({**good, "when": shown})
 
 
 def test_what_is_said_by_default_is_left_out() -> None:
@@ -104,7 +118,7 @@ def test_a_fault_is_named_with_its_place_and_nothing_else_is(document: dict[str,
 def test_its_jobs_must_be_known_and_its_settled_params_must_suit_when_they_can_be_looked_up() -> None:
     assert faults(JOBS, ["daily_syn_job"]) == {
         "/when/jobs/0": "there is no job 'daily_sync_job'; did you mean 'daily_syn_job'?",
-        "/job": "there is no job 'completion_job'",
+        "/job": "there is no job 'completion_job'; there is daily_syn_job",
     }
     pipeline_of = {"j": parsed(stock_analysis()).document}.__getitem__
     parse_trigger({**EVENT, "params": {"report_days": "${event.days}"}}, ["j"], pipeline_of=pipeline_of)

@@ -32,8 +32,8 @@ Asked = Annotated[PreviewQuery, Query()]
 
 @schedules.post("/preview", response_model=Preview, openapi_extra=_NOUN.body, dependencies=[VIEWER])
 def preview_document(manager: Manager, sent: Document, asked: Asked) -> Any:
-    """What a schedule of this document would do; it is not stored."""
-    return manager.preview_document(sent, asked.from_, asked.until, asked.count)
+    """What a schedule of this document would do; it is not stored, and needs no name."""
+    return manager.preview_document({"name": "preview", **sent}, asked.from_, asked.until, asked.count)
 
 
 @schedules.get("/{name}/preview", response_model=Preview, dependencies=[VIEWER])
