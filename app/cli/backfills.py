@@ -52,6 +52,8 @@ def backfill(
         screen.document(answer) if as_json else _plan(answer)
         return
     made = service.post(path("jobs", job, "backfills"), body, Idempotency_Key=str(uuid.uuid4()))
+    if not made["total"]:
+        screen.complain(f"There is nothing to do: `openbell backfills {made['id']}` says what is left out, and why.")
     if wait:
         _wait(service, made, timeout, as_json)
     else:
