@@ -3,7 +3,9 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,6 +126,11 @@ def instant(text: str | None) -> str:
     if not text:
         return "-"
     return text[5:19].replace("T", " ") if is_terminal() else f"{text[:19]}Z"
+
+
+def local(text: str | None, zone: str) -> str:
+    """An instant of the API to the minute, in that zone, whose name it bears."""
+    return f"{datetime.fromisoformat(text).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}" if text else "-"
 
 
 def seconds(value: float | None) -> str:

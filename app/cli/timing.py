@@ -19,8 +19,13 @@ def schedules(as_json: Json = False) -> None:
     if as_json:
         screen.document({"items": found, "next_cursor": None})
         return
-    rows = ([one["name"], one["job"], _state(one), screen.instant(one["next_at"]), one["means"]] for one in found)
-    screen.table(("schedule", "job", "paused", "next", "description"), rows, spare=("next", "paused", "description"))
+    rows = (
+        [one["name"], one["job"], _state(one), screen.instant(one["next_at"]), one["means"], _local(one, one["next_at"])]
+        for one in found
+    )
+    screen.table(
+        ("schedule", "job", "paused", "next", "description", "local"), rows, spare=("local", "paused", "description", "next")
+    )
 
 
 def triggers(as_json: Json = False) -> None:
@@ -41,15 +46,20 @@ def preview(
 ) -> None:
     """What a schedule will do, moment by moment, and why."""
     asked: dict[str, Any] = {"count": count, **({"from": start} if start else {})}
-    answer = connect().get(path("schedules", schedule, "preview"), **asked)
+    service = connect()
+    answer = service.get(path("schedules", schedule, "preview"), **asked)
     if as_json:
         screen.document(answer)
         return
     screen.line(answer["means"])
     for warning in answer["warnings"]:
         screen.complain(f"warning: {warning}")
-    rows = ([screen.instant(one["fires_at"]), one["decision"], one["trade_date"], one["detail"]] for one in answer["items"])
-    screen.table(("at", "decision", "trade date", "why"), rows, spare=("why",))
+    found = service.get(path("schedules", schedule))
+    rows = (
+        [screen.instant(one["fires_at"]), one["decision"], one["trade_date"], one["detail"], _local(found, one["fires_at"])]
+        for one in answer["items"]
+    )
+    screen.table(("at", "decision", "trade date", "why", "local"), rows, spare=("local", "why"))
 
 
 def firings(
@@ -97,6 +107,10 @@ def _ledger(name: str) -> str:
     service = connect()
     kind = next((kind for kind in kinds if any(one["name"] == name for one in service.items(f"/{kind}"))), kinds[0])
     return path(kind, name, "firings")
+
+
+def _local(schedule: dict[str, Any], instant: str | None) -> str:
+    return screen.local(instant, schedule.get("timezone") or "Asia/Shanghai")
 
 
 def _state(definition: dict[str, Any]) -> str | None:

@@ -184,6 +184,7 @@ def test_from_the_command_line(house: House, serve: Callable[[House], httpx2.Cli
     assert openbell("triggers")[1].split("\t")[::3] == ["t", "event ready"]
     moments = openbell("preview", "s", "--from", "2026-11-24T00:00:00Z", "--count", "2")
     assert [line.split("\t")[1:3] for line in moments[2:]] == [["fire", "2026-11-24"], ["hold", "-"]]
+    assert moments[2].endswith("\t2026-11-24 15:30 Asia/Shanghai")
     sent = openbell("send", "ready", "--payload", '{"a": 1}')[0].split("\t")
     assert sent[:2] == ["t", "fired"]
     for asked in (("firings",), ("firings", "t")):
