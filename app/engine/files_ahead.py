@@ -2,18 +2,22 @@
 
 import glob
 import hashlib
+import heapq
+import os
 import stat
 import threading
+import time
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
-from pathlib import Path
+from pathlib import PurePath
 from typing import NamedTuple
 
 import structlog
 
 from app import clock
-from app.store import lookouts, triggers
+from app.errors import OpenbellError
+from app.store import firing, firings, lookouts, triggers
 from app.store.acceptance import Cause
 from app.store.database import Database
 from app.store.definitions import Definition
@@ -23,8 +27,14 @@ _EVERY = timedelta(seconds=5)
 _STEADY_SECONDS = 1.0
 """A file that keeps its size and time for this long, and while it is read, is whole."""
 
-_MOST = 10_000
-"""Files of one pattern that are looked at: more is a pattern that its author did not mean."""
+_AT_ONCE = 1000
+"""New files that one look takes on, the newest; the others have the next one. Other triggers wait for a look to end."""
+
+_REST = 9
+"""It looks again after this many times as long as the look through the folders took: however many files there are."""
+
+_KEY_BYTES = 500
+"""A longer key of the ledger is hashed: an index holds no more than 2.7 KB."""
 
 
 class _Face(NamedTuple):
@@ -45,32 +55,65 @@ class FilesAhead:
 
     def look(self, trigger: Definition) -> datetime:
         """Fire for every whole new file of the trigger's pattern; answers when to look again."""
-        pattern = trigger.document["when"]["file"]["glob"]
-        seen = self._seen.setdefault(trigger.name, set())
         with self._database.read() as connection:
             since = lookouts.waits_since(connection, trigger)
-        new = [face for face in self._faces(pattern) if face not in seen and _changed_at(face) >= since]
+        before = self._seen.get(trigger.name, set())
+        begun = time.monotonic()
+        faces = self._faces(trigger.document["when"]["file"]["glob"], since)
+        pause = max(_EVERY, timedelta(seconds=_REST * (time.monotonic() - begun)))
+        seen = self._seen[trigger.name] = before & faces
+        new = heapq.nlargest(_AT_ONCE, faces - seen, key=lambda face: face.changed_ns)
         if new and not self._stopping.wait(_STEADY_SECONDS):
             for face in sorted(new):
-                if (content := _content(face)) is not None:
-                    self._fire(trigger, face, content)
+                if self._stopping.is_set():
+                    break
+                if self._is_done(trigger, face):
                     seen.add(face)
-        return clock.now() + _EVERY
+        return clock.now() + (pause if len(new) < _AT_ONCE else timedelta(0))
 
-    @staticmethod
-    def _faces(pattern: str) -> list[_Face]:
-        found = list(islice(glob.iglob(pattern, recursive=True), _MOST + 1))  # noqa: PTH207 - Path.glob wants a folder first
-        if len(found) > _MOST:
-            _log.warning("a pattern matches too many files; the first ones count", glob=pattern, most=_MOST)
-        return [face for path in found[:_MOST] if (face := _face(path)) is not None]
+    def forget(self, names: Collection[str]) -> None:
+        """Forget the files of all other triggers than these."""
+        self._seen = {name: seen for name, seen in self._seen.items() if name in names}
+
+    def _faces(self, pattern: str, since: datetime) -> set[_Face]:
+        """The files that came here, or were written, since then."""
+        found = set()
+        for path in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - Path.glob wants a folder first
+            if self._stopping.is_set():
+                break
+            face = _face(path)
+            if face is not None and _changed_at(face) >= since:
+                found.add(face)
+        return found
+
+    def _is_done(self, trigger: Definition, face: _Face) -> bool:
+        """Fire for the file if it is whole; false if it has to be looked at again as it is."""
+        try:
+            content = _content(face)
+        except OSError as error:
+            _log.warning("a file cannot be read", path=_text(face.path), error=str(error.strerror))
+            # Who may read it then changes its face.
+            return isinstance(error, PermissionError)
+        if content is not None:
+            self._fire(trigger, face, content)
+        return content is not None
 
     def _fire(self, trigger: Definition, face: _Face, content: str) -> None:
-        payload = {"path": face.path, "name": Path(face.path).name, "bytes": face.bytes, "sha256": content}
-        key = f"{face.path} {content}"
+        path = _text(face.path)
+        payload = {"path": path, "name": PurePath(path).name, "bytes": face.bytes, "sha256": content}
+        key, at = _key(path, content), clock.now()
         cause = Cause("event", trigger.name)
-        fire = partial(triggers.seen, trigger=trigger, key=key, at=clock.now(), payload=payload, cause=cause)
-        firing = self._database.write(fire)
-        _log.info("file seen", trigger=trigger.name, path=face.path, outcome=firing.outcome, run=firing.run_id)
+        fire = partial(triggers.seen, trigger=trigger, key=key, at=at, payload=payload, cause=cause)
+        try:
+            fired = self._database.write(fire)
+        except OpenbellError:
+            raise
+        except Exception as error:
+            # Whatever is wrong with this one: those behind it are not to wait for it.
+            _log.error("a file cannot fire", trigger=trigger.name, path=path, error=repr(error), exc_info=True)
+            fired = firings.changed(firing.of(trigger, key, at), "failed", "refused", f"{path[:300]}: {error!r}"[:1000])
+            self._database.write(partial(firings.note, found=[fired]))
+        _log.info("file seen", trigger=trigger.name, path=path, outcome=fired.outcome, run=fired.run_id)
 
 
 def _changed_at(face: _Face) -> datetime:
@@ -80,20 +123,33 @@ def _changed_at(face: _Face) -> datetime:
 
 def _face(path: str) -> _Face | None:
     try:
-        found = Path(path).stat()
+        return _face_of(path, os.stat(path))  # noqa: PTH116 - a Path would be made for each of very many
     except OSError:
         return None
+
+
+def _face_of(path: str, found: os.stat_result) -> _Face | None:
     return _Face(path, found.st_size, found.st_ctime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
 def _content(face: _Face) -> str | None:
-    """The hash of what it holds; None while it is written, or when it cannot be read."""
-    try:
-        if _face(face.path) != face:
-            return None
-        with Path(face.path).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        _log.warning("a file cannot be read", path=face.path, error=str(error))
+    """The hash of what it holds; None while it is written, or is no file any more. Raises OSError when it cannot be read."""
+    if _face(face.path) != face:
         return None
+    # What took its place meanwhile may be a pipe, which nobody writes to.
+    with open(os.open(face.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - of a descriptor
+        if _face_of(face.path, os.fstat(file.fileno())) != face:
+            return None
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return digest if _face(face.path) == face else None
+
+
+def _text(path: str) -> str:
+    """The name as text that every store can hold: bytes that are not UTF-8 are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _key(path: str, content: str) -> str:
+    """The ledger's, of a path and what is there."""
+    key = f"{path} {content}"
+    return key if len(key.encode()) <= _KEY_BYTES else hashlib.sha256(key.encode()).hexdigest()

@@ -6,17 +6,21 @@ Any number of processes may look: whoever takes a trigger's turn does, and what 
 import threading
 from datetime import timedelta
 
+import structlog
+
 from app import clock
 from app.engine.files_ahead import FilesAhead
 from app.engine.query_child import QueryChild
 from app.engine.vendor_ahead import VendorAhead
+from app.errors import Unavailable
 from app.store import lookouts
 from app.store.database import Database
 
+_log = structlog.get_logger("openbell.lookout")
 _LOOK_SECONDS = 2.0
 _AT_ONCE = 20
 _PATIENCE = timedelta(seconds=60)
-"""After this long another process may take the turn of one that died while it looked."""
+"""After this long another look may take the turn of one that died, or raised."""
 
 
 class Lookout:
@@ -34,10 +38,19 @@ class Lookout:
         with self._database.read() as connection:
             names = lookouts.due(connection, now, _AT_ONCE)
             upcoming = lookouts.next_at(connection)
+            looking = lookouts.names(connection)
+        self._files.forget(looking)
+        self._vendor.forget(looking)
         for name in names:
             if self._stopping.is_set():
                 break
-            self._look_for(name)
+            try:
+                self._look_for(name)
+            except Unavailable:
+                raise
+            except Exception as error:
+                # The others have their turn all the same, and this one again when its turn is over.
+                _log.error("a trigger cannot look; again in a minute", trigger=name, error=repr(error), exc_info=True)
         left = (upcoming - clock.now()).total_seconds() if upcoming else _LOOK_SECONDS
         return max(0.0, min(_LOOK_SECONDS, left))
 

@@ -57,7 +57,7 @@ class VendorAhead:
         return now + _NEXT_DAY
 
     def forget(self, names: Collection[str]) -> None:
-        """Keep in mind what belongs to these triggers only."""
+        """Forget the days of all other triggers than these."""
         self._rows = {of: rows for of, rows in self._rows.items() if of[0] in names}
 
     def _is_decided(self, trigger: Definition, day: date, now: datetime) -> bool:

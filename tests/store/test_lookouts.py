@@ -1,5 +1,6 @@
 """What triggers wait for outside: a file once, whole; a vendor's day once, within its window."""
 
+import hashlib
 import os
 import threading
 from datetime import date, timedelta
@@ -8,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from app import clock
 from app.definitions.pipeline import content_hash
+from app.engine import files_ahead
 from app.engine.files_ahead import FilesAhead
 from app.engine.lookout import Lookout
 from app.engine.vendor_ahead import VendorAhead
@@ -282,3 +285,102 @@ def test_a_file_that_came_while_nobody_looked_is_seen_after_an_edit(database: Da
         {"name": "t", "job": "j", "when": {"file": pattern}, "params": {"day": "${event.name}"}, "description": "x"},
     )
     assert seen(database) == ["a.csv"]
+
+
+def test_a_name_that_is_no_text_fires_too_and_keeps_no_other_from_it(database: Database, inbox: Path) -> None:
+    (inbox / os.fsdecode(b"a\xff.csv")).write_text("one")
+    (inbox / "b.csv").write_text("two")
+    assert seen(database) == [r"a\xff.csv", "b.csv"]
+    assert seen(database) == [r"a\xff.csv", "b.csv"]
+
+
+def test_a_path_that_is_longer_than_an_index_may_hold_fires_once(database: Database, tmp_path: Path, inbox: Path) -> None:
+    # Different in each part, or PostgreSQL would compress it.
+    deep = tmp_path.joinpath("deep", *(hashlib.shake_256(bytes([n])).hexdigest(100) for n in range(17)))
+    deep.mkdir(parents=True)
+    document = {"name": "t", "job": "j", "when": {"file": {"glob": f"{tmp_path}/deep/**/*.csv"}}}
+    define(database, "trigger", {**document, "params": {"day": "${event.name}"}})
+    (deep / "a.csv").write_text("one")
+    assert seen(database) == ["a.csv"]
+    assert seen(database) == ["a.csv"]
+
+
+def test_a_file_that_cannot_fire_says_so_and_the_next_one_is_looked_at(database: Database, inbox: Path) -> None:
+    job = {"name": "j", "pipeline": "p", "params": "of another kind"}
+    database.write(lambda connection: saving.save(connection, "job", job, content_hash(job), by="test", uses="p"))
+    for name in ("a.csv", "b.csv"):
+        (inbox / name).write_text(name)
+    assert seen(database) == []
+    assert [row[:2] for row in outcomes(database)] == [("failed", "refused")] * 2
+
+
+def test_a_pipe_in_the_place_of_a_file_hangs_nobody(database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped = inbox / "a.csv"
+    swapped.write_text("one")
+    (inbox / "b.csv").write_text("two")
+    whole = files_ahead._face
+
+    def swapping(path: str) -> Any:
+        """Answers what was there, and then puts a pipe in its place."""
+        face = whole(path)
+        if path == str(swapped) and face is not None and looks.pop(0) == 2:
+            swapped.unlink()
+            os.mkfifo(swapped)
+        return face
+
+    looks = [1, 2]
+    monkeypatch.setattr(files_ahead, "_face", swapping)
+    assert seen(database) == ["b.csv"]
+    assert looks == []
+
+
+def test_a_new_file_is_seen_however_many_there_are(database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_ahead, "_AT_ONCE", 2)
+    ahead = FilesAhead(database, threading.Event())
+    for name in ("c.csv", "b.csv", "a.csv"):
+        (inbox / name).write_text(name)
+        os.utime(inbox / name)
+    assert len(seen(database, ahead)) == 2, "one look takes on so many"
+    assert sorted(seen(database, ahead)) == ["a.csv", "b.csv", "c.csv"]
+    (inbox / "z.csv").write_text("the newest")
+    assert seen(database, ahead)[-1] == "z.csv"
+
+
+def test_files_that_are_gone_are_remembered_no_more(database: Database, inbox: Path) -> None:
+    ahead = FilesAhead(database, threading.Event())
+    for name in ("a.csv", "b.csv"):
+        (inbox / name).write_text(name)
+    seen(database, ahead)
+    (inbox / "a.csv").unlink()
+    seen(database, ahead)
+    assert [Path(face.path).name for face in ahead._seen["t"]] == ["b.csv"]
+    ahead.forget({"other"})
+    assert not ahead._seen
+
+
+def test_a_trigger_made_by_a_clock_that_ran_ahead_sees_files_once_it_is_set_back(
+    database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present = clock.now()
+    with monkeypatch.context() as patched:
+        patched.setattr(clock, "now", lambda: present + timedelta(days=30))
+        document = {"name": "t", "job": "j", "when": {"file": {"glob": f"{inbox}/*.*"}}, "params": {"day": "${event.name}"}}
+        define(database, "trigger", document)
+    (inbox / "a.csv").write_text("one")
+    assert seen(database) == []
+    database.write(lambda connection: lookouts.set_back(connection, present))
+    assert seen(database) == ["a.csv"]
+
+
+def test_a_trigger_that_raises_keeps_no_other_from_its_look(
+    database: Database, time: Clock, lookout: Lookout, source: Source
+) -> None:
+    broken = {**READY, "when": {"vendor_ready": {"dataset": "daily_bars", "from": "no moment", "until": "22:00"}}}
+    define(database, "trigger", broken)
+    time.set("2026-09-28 16:00")
+    define(database, "trigger", {**READY, "name": "u"})
+    lookout.look()
+    assert [row[1:] for row in ledger(database, "trigger", "u")] == [("held", "not_ready", "09-28")]
+    assert outcomes(database) == []
+    with database.read() as connection:
+        assert lookouts.due(connection, at("2026-09-28 16:01"), 9) == ["t"]
