@@ -306,7 +306,7 @@ def test_a_path_that_is_longer_than_an_index_may_hold_fires_once(database: Datab
 
 
 def test_a_file_that_cannot_fire_says_so_and_the_next_one_is_looked_at(database: Database, inbox: Path) -> None:
-    job = {"name": "j", "pipeline": "p", "params": "of another kind"}
+    job = {"name": "j", "without": "a pipeline"}
     database.write(lambda connection: saving.save(connection, "job", job, content_hash(job), by="test", uses="p"))
     for name in ("a.csv", "b.csv"):
         (inbox / name).write_text(name)
