@@ -17,7 +17,7 @@ from app.store import lookouts
 from app.store.database import Database
 
 _log = structlog.get_logger("openbell.lookout")
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 5.0
 _AT_ONCE = 20
 _PATIENCE = timedelta(seconds=60)
 """After this long another look may take the turn of one that died, or raised."""
@@ -33,7 +33,7 @@ class Lookout:
         self._vendor = VendorAhead(database, queries)
 
     def look(self) -> float:
-        """Look for everything that is due; answers how long there is nothing to do, at most two seconds."""
+        """Look for everything that is due; answers how long there is nothing to do, at most five."""
         now = clock.now()
         with self._database.read() as connection:
             names = lookouts.due(connection, now, _AT_ONCE)

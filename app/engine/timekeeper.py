@@ -1,6 +1,6 @@
 """Does what is due by time: schedules, joins whose deadline has come, promises. Any number of processes may do so together.
 
-It looks at the wall clock at least once a second: when that is set, forwards or back, it goes on from what it finds. Each moment
+It looks at the wall clock at least every two seconds: when that is set, forwards or back, it goes on from what it finds. Each moment
 is decided in one transaction with its run, under the schedule's row lock.
 """
 
@@ -19,7 +19,7 @@ from app.store.database import Connection, Database
 from app.store.firings import Firing
 
 _log = structlog.get_logger("openbell.timekeeper")
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
 _AT_ONCE = 50
 _TOGETHER = 20
 """Schedules in one transaction: the writer's lane is everybody's."""
@@ -38,7 +38,7 @@ class Timekeeper:
         self._ahead = math.inf
 
     def look(self) -> float:
-        """Decide all that is due now; answers how long there is nothing to do, at most a second."""
+        """Decide all that is due now; answers how long there is nothing to do, at most two seconds."""
         self._notice_step()
         now = clock.now()
         with self._database.read() as connection:
