@@ -1,7 +1,7 @@
 """Does what is due by time: schedules, joins whose deadline has come, promises. Any number of processes may do so together.
 
-It looks at the wall clock at least every two seconds: when that is set, forwards or back, it goes on from what it finds. Each moment
-is decided in one transaction with its run, under the schedule's row lock.
+It looks at the wall clock at least every two seconds: when that is set, forwards or back, it goes on from what it finds. Each
+moment is decided in one transaction with its run, under the schedule's row lock.
 """
 
 import math
