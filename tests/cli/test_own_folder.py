@@ -128,12 +128,12 @@ def test_it_is_changed_and_deleted_in_its_file_alone(start: Start, kind: str) ->
     document = start.standing()[path]["document"]
     other = {**document, "size": 9} if kind == "pool" else {**document, "description": "changed"}
     with pytest.raises(ManagedByFile) as refused:
-        manager.save_pool(other, by="k") if kind == "pool" else manager.register(kind, other)  # type: ignore[arg-type]
+        manager.save_pool(other, by="k") if kind == "pool" else manager.register(kind, other)  # type: ignore[arg-type]  # no pool
     assert f"managed by the file {start.home / path}" in refused.value.detail
     assert "restart" in str(refused.value.hint)
     with pytest.raises(ManagedByFile):
-        manager.delete_pool(name, by="k") if kind == "pool" else manager.delete(kind, name)  # type: ignore[arg-type]
-    same = manager.save_pool(document, by="k") if kind == "pool" else manager.register(kind, document)  # type: ignore[arg-type]
+        manager.delete_pool(name, by="k") if kind == "pool" else manager.delete(kind, name)  # type: ignore[arg-type]  # no pool
+    same = manager.save_pool(document, by="k") if kind == "pool" else manager.register(kind, document)  # type: ignore[arg-type]  # no pool
     assert same, "the same document is no change"
     sent = {path: other}
     assert str(start.home / path) in manager.plan_definitions(sent, by="k")["refused"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app import clock
-from app.store import definitions, runs, saving, schedules
+from app.store import runs, saving, schedules
 from app.store.database import Connection, Database
 from app.store.status import RunStatus
 from tests.store.timed import SESSIONS, Clock, define, ledger, look, plant, prepare
@@ -331,4 +331,3 @@ def test_the_next_moment_is_found_by_an_index(database: Database, time: Clock) -
             str(row[3]) for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text, ("schedule", 0)).fetchall()
         )
     assert "ix_definitions_next" in plan
-    assert definitions is not None

@@ -11,7 +11,7 @@ from sqlalchemy import insert, text
 
 from app import clock
 from app.errors import Conflict
-from app.store import claims, definitions, endings, firings, joins, rings, runs, saving, steps, triggers
+from app.store import claims, endings, firings, joins, rings, runs, saving, steps, triggers
 from app.store.database import Connection, Database
 from app.store.fence import Fence
 from app.store.status import RunStatus
@@ -349,4 +349,3 @@ def test_a_run_that_nobody_waits_for_costs_one_look_into_an_index(database: Data
         plan = " ".join(row[3] for row in connection.execute(text(query)))
     assert "SCAN" not in plan
     assert "TEMP B-TREE" not in plan
-    assert definitions is not None

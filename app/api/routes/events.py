@@ -23,7 +23,7 @@ def send_event(
     who: Operator,
     name: str,
     key: IdempotencyKey,
-    sent: EventIn = EventIn(),  # noqa: B008 - frozen
+    sent: EventIn = EventIn(),  # noqa: B008 - frozen: one for all requests does no harm
 ) -> Any:
     """Tell of an event: every trigger that waits for it fires, in the transaction that takes it."""
     if not is_name(name):
