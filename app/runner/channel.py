@@ -9,7 +9,7 @@ from app.definitions.framing import Unframer
 from app.definitions.messages import decode
 from app.runner.emitter import Emitter
 from app.runner.leftovers import OURS
-from app.runner.orphans import end_group
+from app.runner.orphans import end_group, worker_or_nothing
 
 _CHUNK = 256 * 1024
 
@@ -34,10 +34,11 @@ class Channel:
     def _read(self) -> None:
         # Nobody but the worker holds the other end: its end is the worker's end, and comes at once.
         try:
-            unframer = Unframer()
-            while data := self._stream.recv(_CHUNK):
-                for payload, _ in unframer.feed(data):
-                    self._take(decode(payload))
+            with worker_or_nothing():
+                unframer = Unframer()
+                while data := self._stream.recv(_CHUNK):
+                    for payload, _ in unframer.feed(data):
+                        self._take(decode(payload))
         finally:
             end_group()
 

@@ -5,14 +5,13 @@ many of them together: at once when this process has nothing else to do, else wi
 would double the cost of a small run.
 """
 
-import contextlib
 import itertools
 import os
 import select
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,7 +20,7 @@ from app.definitions.framing import frame
 from app.definitions.messages import LogLine, encode
 from app.errors import Unavailable
 from app.runner.leftovers import OURS
-from app.runner.orphans import end_group
+from app.runner.orphans import worker_or_nothing
 
 BELL_SECONDS = 0.002
 PATIENCE_SECONDS = 0.1
@@ -99,7 +98,7 @@ class Emitter:
             self._send(_message(_cut_line(lines)))
 
     def _send(self, data: bytes) -> None:
-        with _worker_or_nothing():
+        with worker_or_nothing():
             left = memoryview(data)
             while left := left[self._sent(left) :]:
                 # More than the kernel holds: the worker must read before the rest can go.
@@ -119,7 +118,7 @@ class Emitter:
     def _ring(self) -> None:
         if not self._silent:
             self._silent = True
-            with _worker_or_nothing():
+            with worker_or_nothing():
                 os.eventfd_write(self._bell, 1)
 
     def _ring_soon(self) -> None:
@@ -127,17 +126,6 @@ class Emitter:
             self._told.clear()
             time.sleep(BELL_SECONDS)
             self.flush()
-
-
-@contextlib.contextmanager
-def _worker_or_nothing() -> Iterator[None]:
-    """The worker is gone, or an op closed our descriptors: nobody will ever hear of this process again."""
-    try:
-        yield
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.write(2, f"the process ends itself: its worker is gone, or an op closed its descriptors ({error})\n".encode())
-        end_group()
 
 
 def _message(event: Mapping[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -45,6 +46,17 @@ def end_group(leader: int = 0) -> None:
     """Kill a process group, by default this process's own: itself and what it started."""
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.killpg(leader or os.getpgid(0), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def worker_or_nothing() -> Iterator[None]:
+    """Where the worker cannot be reached any more, say so in the output and end: nobody will ever hear of this process again."""
+    try:
+        yield
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.write(2, f"the process ends itself: its worker is gone, or an op closed its descriptors ({error})\n".encode())
+        end_group()
 
 
 def _prctl(option: int, argument: int) -> None:
