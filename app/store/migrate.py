@@ -15,7 +15,7 @@ from app.errors import ConfigurationError, OpenbellError
 from app.store import copies
 from app.store.database import Database
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision; a test compares it with the migrations."""
 
 _LOCK = 7_316_802

@@ -79,6 +79,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"n": 3, "run_id": RUN, "worker": "w", "attempt": 1, "node": "a", "step_attempt": 1, "datasets": ["d"],
          "patience_seconds": 30}
     ],
+    "releases": [
+        {"seq": 2, "trade_date": "2026-11-20", "status": "partial", "snapshot": 1, "run_id": DONE, "coverage": 0.5,
+         "datasets": {"d": {"version": 1, "rows": 3}}}
+    ],
     "run_datasets": [{"run_id": DONE, "dataset": "d", "mode": "published", "snapshot": 1, "version": 1, "node": "a"}],
 }  # fmt: skip
 

@@ -25,6 +25,11 @@ snapshots = Table(
     text("node", nullable=True),
     Column("attempt", Integer),
     text("kind"),
+    Column("restores", Integer),  # the snapshot whose files a restore names again
+    instant("pinned_at", nullable=True),
+    text("pinned_by", nullable=True),
+    text("pin_reason", nullable=True),
+    instant("retired_at", nullable=True),  # from then on it names no file: retention took its versions away
     one_of("kind", ("publish", "restore")),
     Index(None, "run_id"),
 )
@@ -82,6 +87,26 @@ run_datasets = Table(
     Column("version", Integer, nullable=False),
     text("node", nullable=True),
     one_of("mode", ("read", "published")),
+)
+
+# What became of a trade date, newest last: a row for every snapshot that changed it, and for every run that a gate stopped.
+releases = Table(
+    "releases",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("trade_date", Date, nullable=False),
+    text("status"),
+    Column("snapshot", Integer, ForeignKey("snapshots.snapshot")),
+    text("run_id", nullable=True),
+    Column("coverage", Float),
+    Column("datasets", Json),  # name -> version and rows, of what was announced
+    text("detail", nullable=True),  # why, as a sentence
+    instant("decided_at"),
+    one_of("status", ("complete", "partial", "blocked", "withdrawn")),
+    CheckConstraint("(status = 'blocked') = (snapshot IS NULL)", name="blocked_has_no_snapshot"),
+    Index("ix_releases_trade_date_seq", "trade_date", "seq"),
+    Index("ux_releases_trade_date_snapshot", "trade_date", "snapshot", unique=True),
+    sqlite_autoincrement=True,
 )
 
 # A queue: publications that were overtaken, in the order in which that happened. No instant: nobody compares clocks.
