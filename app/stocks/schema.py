@@ -4,7 +4,8 @@ The datasets themselves stand in `app.stocks.dictionary`. Arrow schemas, the che
 documentation are all made from there, so a column is described once.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -62,10 +63,17 @@ class Spec:
     """The date column whose month is a row's partition; None: the whole dataset is one file, `all`."""
     made_of: tuple[str, ...] = ()
     """The datasets that it is computed of: it is published only while it is made of their newest versions."""
+    grows: Callable[[Mapping[str, Any]], tuple[Column, ...]] | None = field(default=None, compare=False)
+    """Which columns it has besides, told by its facts: a snapshot's own, whatever code is registered now."""
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+
+    def within(self, facts: Mapping[str, Any]) -> "Spec":
+        """The dataset as a snapshot with those facts has it."""
+        more = self.grows(facts) if self.grows else ()
+        return replace(self, columns=(*self.columns, *more), grows=None) if more else self
 
     @property
     def computed(self) -> bool:

@@ -54,6 +54,10 @@ class Cursor:
     def _read(self, groups: list[int]) -> pa.Table:
         with pq.ParquetFile(self._path, metadata=self._metadata, read_dictionary=list(self._spec.strings)) as file:
             table = file.read_row_groups(groups, columns=self._columns)
+        for name in self._columns:
+            # A dataset may have grown since the file was written.
+            if name not in table.column_names:
+                table = table.append_column(name, pa.nulls(len(table), self._spec.arrow.field(name).type))
         return table.select(self._columns).cast(form(self._spec, self._columns))
 
 

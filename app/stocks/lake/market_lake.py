@@ -24,6 +24,7 @@ from app.stocks.lake.rows import conform, form, split
 from app.stocks.lake.staging import Staging
 from app.stocks.lake.views import reveal, shown
 from app.stocks.lake.writer import BlockWriter
+from app.stocks.schema import Spec
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,10 @@ class MarketLake:
         self.folder = host.folder
         self._staging = Staging(host.snapshot())
         self._writing = {name: threading.RLock() for name in dictionary.DATASETS}
+
+    def spec(self, dataset: str) -> Spec:
+        """The dataset as this run sees it: one that grows has the columns that its facts tell of."""
+        return dictionary.get(dataset).within(self._staging.facts(dataset))
 
     def files(self, dataset: str) -> list[FileFacts]:
         """The dataset's files as this run sees them, by partition."""
@@ -64,7 +69,7 @@ class MarketLake:
         symbols: Sequence[str] | None = None,
     ) -> pa.Table:
         """Rows of the dataset as this run sees it, sorted by its key. See `reading.read`."""
-        spec = dictionary.get(dataset)
+        spec = self.spec(dataset)
         files = self._staging.files(dataset)
         return reading.read(self.folder, spec, files, columns=columns, start=start, end=end, symbols=symbols)
 
@@ -91,7 +96,7 @@ class MarketLake:
 
     def stage(self, dataset: str, frame: Any) -> Dataset:
         """Upsert a frame's rows by the dataset's key. Raises ValueError as `rows.conform` does."""
-        spec = dictionary.get(dataset)
+        spec = self.spec(dataset)
         rows = conform(spec, frame)
         with self.writer(dataset) as writer:
             writer.append(split(spec, rows))
@@ -103,7 +108,7 @@ class MarketLake:
 
         `whole`: the blocks become all of the dataset; what else it holds is gone at a clean end.
         """
-        spec = dictionary.get(dataset)
+        spec = self.spec(dataset)
 
         def find(partition: str) -> Path | None:
             return None if whole else self.path(dataset, partition)
@@ -117,7 +122,7 @@ class MarketLake:
 
     def remove(self, dataset: str, keys: pa.Table) -> None:
         """Take out the rows of those keys, where there are any."""
-        spec = dictionary.get(dataset)
+        spec = self.spec(dataset)
         with self._writing[dataset]:
             for partition, part in split(spec, keys) if len(keys) else ():
                 path = self.path(dataset, partition)
@@ -127,7 +132,7 @@ class MarketLake:
 
     def replace(self, dataset: str, partition: str, rows: pa.Table) -> None:
         """Make these rows, in the lake's form, the whole content of one partition."""
-        spec = dictionary.get(dataset)
+        spec = self.spec(dataset)
         if any(name != partition for name, _ in split(spec, rows)):
             raise ValueError(f"rows of {dataset!r} for {partition} hold other months too")
         with self._writing[dataset]:
@@ -207,7 +212,8 @@ class MarketLake:
     def _carry_over(self) -> None:
         """Build every staged file again whose base is no longer the base snapshot's."""
         for file in self._staging.astray():
-            self._staging.replace(file, carry(self.folder, file, self._staging.base(file["dataset"], file["partition"])))
+            onto = self._staging.base(file["dataset"], file["partition"])
+            self._staging.replace(file, carry(self.folder, self.spec(file["dataset"]), file, onto))
 
 
 registry.provide_lake(MarketLake)

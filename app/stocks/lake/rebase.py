@@ -3,15 +3,14 @@
 from pathlib import Path
 
 from app.definitions.lake import FileFacts, StagedFile
-from app.stocks import dictionary
 from app.stocks.lake.cursor import Cursor
 from app.stocks.lake.merge import difference, remove, upsert
 from app.stocks.lake.parquet import Sink
+from app.stocks.schema import Spec
 
 
-def carry(folder: Path, file: StagedFile, onto: FileFacts | None) -> FileFacts | None:
+def carry(folder: Path, spec: Spec, file: StagedFile, onto: FileFacts | None) -> FileFacts | None:
     """The file that `onto` becomes when the staged file's changes to its own base are applied; None: there is none to make."""
-    spec = dictionary.get(file["dataset"])
     if onto is not None and onto["path"] == file["path"]:
         return None
     staged = Cursor(folder / file["path"], spec).take()

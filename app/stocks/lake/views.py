@@ -83,7 +83,8 @@ def _make(data_dir: Path, state: SnapshotState, view: Path, label: dict[str, Any
             sync(folder)
         for name, paths in label["files"].items():
             if not paths:
-                _write_nothing(aside / name, dictionary.get(name))
+                known = state["datasets"].get(name)
+                _write_nothing(aside / name, dictionary.get(name).within(known["facts"] if known else {}))
         _write_warehouse(data_dir, state, aside)
         _write_label(aside, label)
         if view.exists():

@@ -31,17 +31,19 @@ def build(path: Path, lake: Path, state: SnapshotState) -> None:
         for spec in dictionary.DATASETS.values():
             known = state["datasets"].get(spec.name)
             paths = [str(lake / file["path"]) for file in known["files"]] if known else []
-            _dataset(connection, spec, paths)
+            _dataset(connection, spec.within(known["facts"] if known else {}), paths, grows=spec.grows is not None)
         _adjusted(connection)
         _metadata(connection, state)
         connection.execute("COMMIT")
 
 
-def _dataset(connection: Any, spec: Spec, paths: list[str]) -> None:
+def _dataset(connection: Any, spec: Spec, paths: list[str], *, grows: bool) -> None:
     kind = "TABLE" if spec.name in _TABLES else "VIEW"
     if paths:
         listed = ", ".join(_text(path) for path in paths)
-        query = f"SELECT {_names(spec.names)} FROM read_parquet([{listed}])"
+        # It costs a look into every file, so only where one may lack what a later one has.
+        union = ", union_by_name = true" if grows else ""
+        query = f"SELECT {_names(spec.names)} FROM read_parquet([{listed}]{union})"
     else:
         nothing = ", ".join(f'NULL::{_DUCKDB[column.type]} AS "{column.name}"' for column in spec.columns)
         query = f"SELECT {nothing} WHERE false"
