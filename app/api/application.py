@@ -14,6 +14,7 @@ from app.api.edge import Edge
 from app.api.routes.api_keys import api_keys
 from app.api.routes.backfills import backfills
 from app.api.routes.calendars import calendars
+from app.api.routes.corrections import corrections
 from app.api.routes.datasets import datasets
 from app.api.routes.deadlines import deadlines
 from app.api.routes.documents import documents
@@ -36,7 +37,7 @@ from app.manager import PipelineManager
 # What is asked most stands first: routes are tried in order.
 _UNDER_BASE = (
     jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers, deadlines,
-    firings, events, pools, calendars, backfills, repairs, documents, api_keys,
+    firings, events, pools, calendars, backfills, repairs, corrections, documents, api_keys,
 )  # fmt: skip
 
 

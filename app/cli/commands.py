@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import backfills, become_service, deadlines, definitions, follow, jobs, runs, screen, timing
+from app.cli import backfills, become_service, corrections, deadlines, definitions, follow, jobs, runs, screen, timing
 from app.cli.calendar import calendar
+from app.cli.data import data
 from app.cli.database import database
 from app.cli.definitions import NotCompared, WouldBeRefused
 from app.cli.doctor import doctor
@@ -109,7 +110,7 @@ def run_job(
 for command in (
     jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, backfills.backfill, backfills.backfills,
-    repair, jobs.ops, doctor,
+    repair, corrections.correct, corrections.corrections, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):

@@ -19,11 +19,12 @@ def pairs(items: list[str] | None, *, as_json: bool) -> dict[str, Any]:
         name, separator, text = item.partition("=")
         if not separator or not name:
             raise typer.BadParameter(f"{item!r} is not NAME=VALUE")
-        made[name] = _value(text) if as_json else text
+        made[name] = value(text) if as_json else text
     return made
 
 
-def _value(text: str) -> Any:
+def value(text: str) -> Any:
+    """A text that is JSON as what it says, any other as itself."""
     try:
         return json.loads(text)
     except ValueError:

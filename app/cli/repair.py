@@ -5,12 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import follow, screen
+from app.cli import screen
+from app.cli.made import Timeout, Wait, made
 from app.cli.options import Json
-from app.cli.patience import Patient
 from app.cli.service import connect
-
-NOT_SUCCEEDED, TIME_UP = 1, 5
 
 
 def repair(
@@ -18,8 +16,8 @@ def repair(
     symbols: Annotated[str | None, typer.Option(help="Instruments by comma, as 600000.XSHG,000001.XSHE; default: all.")] = None,
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would touch; do nothing.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Watch the steps until the run is final.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most; the run goes on.")] = None,
+    wait: Wait = False,
+    timeout: Timeout = None,
     as_json: Json = False,
 ) -> None:
     """Fetch a trade date again and make anew what stands on it: indicators from then on, scores, one publication."""
@@ -30,16 +28,7 @@ def repair(
         answer = service.post("/repairs/plan", body)
         screen.document(answer) if as_json else _plan(answer)
         return
-    made = service.post("/repairs", body, Idempotency_Key=str(uuid.uuid4()))
-    if not wait:
-        screen.document(made) if as_json else screen.line(made["id"])
-        return
-    patient = Patient(service, f"The run goes on: openbell runs {made['id']}", timeout)
-    final = (follow.silently if as_json else follow.on_screen)(patient, made, timeout)
-    if as_json:
-        screen.document(final)
-    if final["status"] != "succeeded":
-        raise typer.Exit(NOT_SUCCEEDED if final["status"] in follow.FINAL else TIME_UP)
+    made(service, service.post("/repairs", body, Idempotency_Key=str(uuid.uuid4())), wait=wait, timeout=timeout, as_json=as_json)
 
 
 def _plan(plan: dict[str, Any]) -> None:

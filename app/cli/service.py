@@ -61,11 +61,11 @@ class Service:
         """What stands there. Raises NoService, Refused."""
         return self._ask("GET", path, params={name: value for name, value in params.items() if value is not None})
 
-    def items(self, path: str) -> Iterator[dict[str, Any]]:
+    def items(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
         """Everything of a list, page by page. Raises NoService, Refused."""
         cursor = None
         while True:
-            page = self.get(path, limit=_PAGE, cursor=cursor)
+            page = self.get(path, limit=_PAGE, cursor=cursor, **params)
             yield from page["items"]
             if (cursor := page["next_cursor"]) is None:
                 return
@@ -82,13 +82,25 @@ class Service:
         except self._errors as error:
             raise self._silent(error) from None
 
+    def parts(self, path: str, **params: Any) -> Iterator[bytes]:
+        """The bytes that stand there, as they come. Raises NoService, also when they end before their end, and Refused."""
+        given = {name: value for name, value in params.items() if value is not None}
+        try:
+            with self._client.stream("GET", path, params=given) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise Refused(answer.status_code, _problem(answer))
+                yield from answer.iter_bytes()
+        except self._errors as error:
+            raise self._silent(error) from None
+
     def post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
         """Ask for something to be made or done. Raises NoService, Refused."""
         return self._ask("POST", path, json=body, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
-    def delete(self, path: str) -> Any:
+    def delete(self, path: str, **params: Any) -> Any:
         """Take something away. Raises NoService, Refused."""
-        return self._ask("DELETE", path)
+        return self._ask("DELETE", path, params=params)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:

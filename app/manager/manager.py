@@ -13,6 +13,7 @@ from app.errors import Conflict, Invalid, NotFound, NoWorker, QueueFull
 from app.manager.backfills import Backfills
 from app.manager.calendars import Calendars
 from app.manager.checking import checked
+from app.manager.corrections import Corrections
 from app.manager.data import Data
 from app.manager.deadlines import Deadlines
 from app.manager.folders import Folders
@@ -34,7 +35,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs):
+class PipelineManager(Data, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs, Corrections):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

@@ -5,13 +5,26 @@ Importing it registers what it brings: the lake, the ops, the calendars, the shi
 
 from app.stocks import catalog, exchanges, missing, queries, readiness
 from app.stocks.lake import market_lake
-from app.stocks.ops import calculation, complete, completion, indicator_parts, load, metrics, repair, saving, sync, validate
+from app.stocks.ops import (
+    calculation,
+    complete,
+    completion,
+    correct,
+    indicator_parts,
+    load,
+    metrics,
+    repair,
+    saving,
+    sync,
+    validate,
+)
 
 __all__ = [
     "calculation",
     "catalog",
     "complete",
     "completion",
+    "correct",
     "exchanges",
     "indicator_parts",
     "load",

@@ -25,10 +25,15 @@ def places(ids: Sequence[str], table: pa.Table) -> Ints:
     return numbers
 
 
+def numbers(ids: Sequence[str], table: pa.Table) -> Ints:
+    """Each row's key as one number; negative for an instrument that is not among the ids."""
+    return places(ids, table) * _WIDTH + days(table)
+
+
 def in_order(table: pa.Table) -> pa.Table:
     """The rows sorted by key; equal keys stay in their order."""
     table = table.combine_chunks()
-    keys = places(sorted(pc.unique(table.column("order_book_id")).to_pylist()), table) * _WIDTH + days(table)
+    keys = numbers(sorted(pc.unique(table.column("order_book_id")).to_pylist()), table)
     if bool((keys[1:] >= keys[:-1]).all()):
         return table
     return table.take(pa.array(np.argsort(keys, kind="stable")))
@@ -37,7 +42,7 @@ def in_order(table: pa.Table) -> pa.Table:
 def first_of_each(table: pa.Table) -> pa.Table:
     """The rows sorted by key, of equal keys only the first."""
     table = in_order(table)
-    keys = places(pc.unique(table.column("order_book_id")).to_pylist(), table) * _WIDTH + days(table)
+    keys = numbers(pc.unique(table.column("order_book_id")).to_pylist(), table)
     return table.filter(pa.array(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]))
 
 
@@ -46,8 +51,6 @@ def among(rows: pa.Table, keys: pa.Table) -> pa.Array:
     if not len(rows) or not len(keys):
         return pa.array(np.zeros(len(rows), dtype=bool))
     ids = pc.unique(keys.column("order_book_id")).to_pylist()
-    wanted = np.sort(places(ids, keys) * _WIDTH + days(keys))
-    place = places(ids, rows)
-    own = place * _WIDTH + days(rows)
+    wanted, own = np.sort(numbers(ids, keys)), numbers(ids, rows)
     at = np.minimum(np.searchsorted(wanted, own), len(wanted) - 1)
-    return pa.array((wanted[at] == own) & (place >= 0))
+    return pa.array(wanted[at] == own)

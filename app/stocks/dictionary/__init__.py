@@ -5,6 +5,7 @@ module per group of datasets; the grammar is `app.stocks.schema`.
 """
 
 from app.definitions.names import suggestion
+from app.stocks.dictionary.corrections import CORRECTIONS
 from app.stocks.dictionary.factors import FACTORS
 from app.stocks.dictionary.indicators import INDICATORS
 from app.stocks.dictionary.market import DAILY_BARS, FUNDAMENTALS, QUARANTINE
@@ -14,7 +15,7 @@ from app.stocks.schema import Spec
 
 DATASETS: dict[str, Spec] = {
     spec.name: spec
-    for spec in (INSTRUMENTS, TRADING_CALENDAR, DAILY_BARS, FUNDAMENTALS, INDICATORS, FACTORS, SCORES, QUARANTINE)
+    for spec in (INSTRUMENTS, TRADING_CALENDAR, DAILY_BARS, FUNDAMENTALS, INDICATORS, FACTORS, SCORES, QUARANTINE, CORRECTIONS)
 }  # fmt: skip
 
 

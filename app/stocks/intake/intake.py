@@ -12,6 +12,7 @@ from app.definitions import OpContext
 from app.definitions.names import suggestion
 from app.errors import Invalid
 from app.stocks import bar_keys, calendar, dictionary, gaps
+from app.stocks.corrections.over import over
 from app.stocks.intake.failures import SourceMismatch, refused
 from app.stocks.intake.plan import Span
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, closed
@@ -109,7 +110,8 @@ class Intake:
         self.store(rows, span, roll, window)
 
     def store(self, delivered: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> None:
-        """Screen rows, infer who rested between them and what stands around them in the lake, and stage all that."""
+        """Correct and screen rows, infer who rested between them and what stands around them in the lake, stage all that."""
+        delivered = over(self.context.lake, "daily_bars", delivered)
         screened = screen(delivered, self.sessions)
         rested = self._rested(screened.rows, span, roll, window)
         staged = pa.concat_tables([_canonical(screened.rows), _canonical(rested)])
@@ -145,7 +147,7 @@ class Intake:
         table = self._table(self.source.fundamentals(span.ids, start, span.end))
         if table is None:
             return 0
-        self.context.lake.stage("fundamentals", bar_keys.first_of_each(table))
+        self.context.lake.stage("fundamentals", over(self.context.lake, "fundamentals", bar_keys.first_of_each(table)))
         return int(table.num_rows)
 
     def _table(self, answer: Answer) -> Any:

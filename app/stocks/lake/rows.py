@@ -28,6 +28,12 @@ def plain(spec: Spec, table: pa.Table) -> pa.Table:
     return table.cast(pa.schema([spec.arrow.field(name) for name in table.column_names]))
 
 
+def keys_of(spec: Spec, rows: pa.Table) -> pa.Table:
+    """The rows' keys in the lake's form, as what takes rows out of the lake needs them."""
+    names = list(spec.key)
+    return rows.select(names).cast(form(spec, names))
+
+
 def conform(spec: Spec, frame: Any) -> pa.Table:
     """A pandas or Arrow frame as rows of the dataset, in the lake's form.
 

@@ -1,0 +1,27 @@
+"""Rows that were kept out, as the dataset `quarantine` holds them, and as the rows that they were."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from app.stocks import dictionary
+
+BARS = "daily_bars"
+
+
+def rows(kept_out: pa.Table) -> pa.Table:
+    """Those of them that are bars, as rows of daily_bars in the form in which they came."""
+    schema = dictionary.get(BARS).arrow
+    texts = kept_out.filter(pc.equal(kept_out.column("dataset"), BARS)).column("row").to_pylist()
+    read = [json.loads(text) for text in texts]
+    # Numbers that JSON has no word for were written as text: nan, inf.
+    columns = [pa.array([_as(field.type, row.get(field.name)) for row in read], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _as(kind: pa.DataType, value: Any) -> Any:
+    if isinstance(value, str) and pa.types.is_floating(kind):
+        return float(value)
+    return pa.scalar(value).cast(kind).as_py() if value is not None and pa.types.is_date(kind) else value
