@@ -84,26 +84,49 @@ class Turn(TypedDict):
     seconds: float
 
 
+class Release(TypedDict):
+    """A trade date for which every dataset stands in what is published, and how much of its bars is there.
+
+    `coverage` is 0..1 of the expected rows; None where it was not examined.
+    """
+
+    trade_date: str
+    coverage: float | None
+
+
+class Announcement(Release):
+    """A release as it was announced: by which snapshot, with which version and how many rows of every dataset."""
+
+    status: str
+    snapshot: int
+    released_at: str
+    datasets: dict[str, dict[str, int]]
+
+
 class SnapshotState(TypedDict):
     """A whole snapshot: every dataset with its files. Number 0 is the empty lake.
 
-    `behind` stands in the answer to a publication that must wait for another's turn: ask again; no dataset is told yet.
+    `releases` are the newest trade dates that were announced by then. `behind` stands in the answer to a publication that must
+    wait for another's turn: ask again; no dataset is told yet.
     """
 
     snapshot: int
     published_at: str
     datasets: dict[str, DatasetState]
+    releases: NotRequired[list[Announcement]]
     behind: NotRequired[Turn]
 
 
 class Publication(TypedDict):
     """What a publishing step asks to be named: the staged files, and per dataset its quality and facts.
 
-    `seconds` is how long it took to make, and so will its repeat. `passes` is a turn that was waited for in vain.
+    `releases` are the trade dates that it changes, where all that stands on them is up to date in it. `seconds` is how long it
+    took to make, and so will its repeat. `passes` is a turn that was waited for in vain.
     """
 
     files: list[StagedFile]
     datasets: dict[str, dict[str, Any]]
+    releases: NotRequired[list[Release]]
     seconds: NotRequired[float]
     passes: NotRequired[int]
 

@@ -5,7 +5,7 @@ import structlog
 from app import clock
 from app.engine.query_child import QueryChild
 from app.errors import OpenbellError
-from app.store import lake
+from app.store import retention
 from app.store.database import Database
 
 _log = structlog.get_logger("openbell.upkeep")
@@ -22,7 +22,7 @@ def tidy_lake(database: Database, queries: QueryChild) -> None:
     """Have a child take away what died or lost left in the lake: staged files, half-written ones, old views."""
     try:
         with database.read() as connection:
-            named, age_seconds = lake.needed(connection, clock.now())
+            named, age_seconds = retention.needed(connection, clock.now())
         files = queries.tidy(named, age_seconds + (_COARSE_SECONDS if database.is_sqlite else _APART_SECONDS))
     except OpenbellError as error:
         _log.warning("the lake was not tidied", error=str(error))

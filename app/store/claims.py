@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 
 from app import clock
 from app.errors import NotFound
-from app.store import deadlines, driver, pools, transitions, triggers
+from app.store import deadlines, driver, pools, releases, transitions, triggers
 from app.store.changes import cancel_topic, run_topic
 from app.store.columns import Instant
 from app.store.database import touch
@@ -157,6 +157,8 @@ def finish(
         _moved(connection, fence, run["job"], RunStatus.running, status, reason)
     if status is RunStatus.succeeded:
         deadlines.run_succeeded(connection, fence.run_id, run["job"])
+    if reason is Reason.quality_gate:
+        releases.block(connection, fence.run_id, str((error or {}).get("message") or reason))
     triggers.run_ended(connection, fence.run_id, run["job"])
 
 

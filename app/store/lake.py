@@ -1,24 +1,19 @@
 """Publication is rows: a snapshot, the versions it makes, the files they name; compare-and-set, in the step's transaction."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
-from sqlalchemy import text as sql
 
 from app import clock
 from app.definitions.lake import DatasetState, FileFacts, Publication, SnapshotState, StagedFile
 from app.errors import NotFound
-from app.store import turns
+from app.store import releases, turns
 from app.store.changes import LAKE
-from app.store.columns import Instant
 from app.store.database import touch
 from app.store.fence import HOLDS, Fence, guard
-from app.store.tables import dataset_files, dataset_versions, files, lake, run_datasets, runs, snapshots, step_attempts, steps
-
-TAKEN_OVER = timedelta(days=7)
-"""How long what a finished run had staged is kept: a retry by hand takes it over, and makes it again after that."""
+from app.store.tables import dataset_files, dataset_versions, files, lake, run_datasets, runs, snapshots
 
 Outcome = Literal["published", "unchanged", "conflict"]
 
@@ -47,7 +42,8 @@ def state(connection: Connection, snapshot: int) -> SnapshotState:
     }
     for dataset, facts in _files(connection, {name: known["version"] for name, known in found.items()}):
         found[dataset]["files"].append(facts)
-    return {"snapshot": snapshot, "published_at": clock.iso(published_at) if published_at else "", "datasets": found}
+    at = clock.iso(published_at) if published_at else ""
+    return {"snapshot": snapshot, "published_at": at, "datasets": found, "releases": releases.announced(connection, snapshot)}
 
 
 def versions_at(snapshot: int) -> Any:
@@ -136,7 +132,9 @@ def publish(connection: Connection, fence: Fence, node: str, publication: Public
     connection.execute(update(lake).values(snapshot=snapshot))
     _note(connection, fence.run_id, "published", snapshot, node)
     touch(connection, LAKE)
-    return "published", state(connection, snapshot)
+    published = state(connection, snapshot)
+    releases.record(connection, fence.run_id, published, publication.get("releases", ()))
+    return "published", {**published, "releases": releases.announced(connection, snapshot)}
 
 
 def _lock(connection: Connection) -> int:
@@ -246,32 +244,6 @@ def _note(connection: Connection, run_id: str, mode: Literal["read", "published"
     ]
     if rows:
         connection.execute(insert(run_datasets), rows)
-
-
-_FOR_EVER_SECONDS = 1e9
-
-
-def needed(connection: Connection, now: datetime) -> tuple[list[str], float]:
-    """Paths that a snapshot names or a run may still build on; and the seconds for which nothing else may be taken away.
-
-    A step under way has told nobody yet what it stages: what is younger than the oldest run under way may be its.
-    """
-    paths = set(connection.execute(select(files.c.path)).scalars())
-    may_go_on = or_(runs.c.finished_at.is_(None), runs.c.finished_at > now - TAKEN_OVER)
-    staged = select(steps.c.staged).join(runs, runs.c.id == steps.c.run_id).where(steps.c.staged.is_not(None), may_go_on)
-    for listed in connection.execute(staged).scalars():
-        paths |= {file["path"] for file in listed or ()}
-    ages = [(now - begun).total_seconds() for begun in _under_way(connection)]
-    # One that begins in the future tells that the clock was set back: how old anything is, nobody knows then.
-    return sorted(paths), max(ages, default=0.0) if min(ages, default=0.0) >= 0 else _FOR_EVER_SECONDS
-
-
-def _under_way(connection: Connection) -> list[datetime]:
-    """Since when each run under way may have staged what it has not told: since its oldest open step, or its own begin."""
-    open_step = and_(step_attempts.c.run_id == runs.c.id, step_attempts.c.status == sql("'running'"))
-    begun = select(func.coalesce(func.min(step_attempts.c.started_at), runs.c.started_at, type_=Instant))
-    query = begun.select_from(runs).outerjoin(step_attempts, open_step).where(runs.c.status == sql("'running'"))
-    return list(connection.execute(query.group_by(runs.c.id, runs.c.started_at)).scalars())
 
 
 def published_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[int]]:

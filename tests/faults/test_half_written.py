@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app import clock
-from app.store import lake
+from app.store import retention
 from tests.engine.conftest import House, node
 from tests.faults.alive import executes
 from tests.faults.lake_ops import DATASET
@@ -56,7 +56,7 @@ def test_a_kill_while_files_are_written_leaves_none_that_cannot_be_read_and_noth
             os.utime(house.settings.data_dir / "lake" / path, (0, 0))
     again = make_house(**OPS)
     with again.database.read() as connection:
-        kept, _ = lake.needed(connection, clock.now())
+        kept, _ = retention.needed(connection, clock.now())
     wait_until(lambda: in_lake(again) == set(kept))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from app import clock
 from app.errors import LeaseLost
-from app.store import claims, lake, views
+from app.store import claims, lake, retention, views
 from app.store.database import Database
 from app.store.fence import Fence, guard
 from tests.store.conftest import claim, enqueue, make_job, row
@@ -133,5 +133,5 @@ def test_nothing_is_old_enough_to_go_while_the_clock_stands_before_a_run_began(d
     enqueue(database)
     assert claim(database) is not None
     with database.read() as connection:
-        assert 0 <= lake.needed(connection, clock.now())[1] < 3600
-        assert lake.needed(connection, clock.now() - timedelta(hours=1))[1] > 365 * 86400
+        assert 0 <= retention.needed(connection, clock.now())[1] < 3600
+        assert retention.needed(connection, clock.now() - timedelta(hours=1))[1] > 365 * 86400

@@ -20,6 +20,7 @@ from app.stocks.lake.cursor import Cursor
 from app.stocks.lake.merge import remove
 from app.stocks.lake.parquet import Sink
 from app.stocks.lake.rebase import carry
+from app.stocks.lake.releases import released
 from app.stocks.lake.rows import conform, form, split
 from app.stocks.lake.staging import Staging
 from app.stocks.lake.views import reveal, shown
@@ -168,10 +169,11 @@ class MarketLake:
         self._carry_over()
 
     def publication(self) -> Publication:
-        """What a publishing step is to name now: the staged files, and what was noted of their datasets."""
+        """What a publishing step is to name now: the staged files, what was noted of their datasets, and what that releases."""
         files = self._staging.staged()
         datasets = sorted({file["dataset"] for file in files})
-        return {"files": files, "datasets": {name: self._staging.notes(name) for name in datasets}}
+        notes = {name: self._staging.notes(name) for name in datasets}
+        return {"files": files, "datasets": notes, "releases": released(self.folder, self._staging, files)}
 
     def published(self, state: SnapshotState, *, own: bool = False) -> None:
         """Build on that snapshot from here on, show it to readers. `own`: it names what this run staged."""

@@ -3,6 +3,7 @@
     views/42/daily_bars/2026-11.parquet -> ../../../lake/daily_bars/2026-11-<hash>.parquet
     views/42/quarantine/empty.parquet    (of a dataset without rows: its columns)
     views/42/market.duckdb                 current -> views/42        market.duckdb -> current/market.duckdb
+    views/42/_SUCCESS-2026-11-20.json    (of every trade date that was announced by then: see marks)
 
 Links are relative, so they survive a move of the data dir. Readers never lock: a view is built aside and renamed, `current` is
 moved in one step, and whoever holds an older view keeps it.
@@ -20,6 +21,7 @@ from filelock import FileLock
 from app.definitions.lake import SnapshotState
 from app.durable import sync
 from app.stocks import dictionary
+from app.stocks.lake import marks
 from app.stocks.lake.warehouse import build
 from app.stocks.schema import Spec
 
@@ -86,6 +88,7 @@ def _make(data_dir: Path, state: SnapshotState, view: Path, label: dict[str, Any
                 known = state["datasets"].get(name)
                 _write_nothing(aside / name, dictionary.get(name).within(known["facts"] if known else {}))
         _write_warehouse(data_dir, state, aside)
+        marks.write(aside, state)
         _write_label(aside, label)
         if view.exists():
             # Half a view, or one of a database that was since restored from an older copy.

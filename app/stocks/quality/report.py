@@ -17,6 +17,8 @@ from app.stocks.quality.panel import Panel
 
 CHECKS: tuple[Check, ...] = (*rows.CHECKS, *neighbours.CHECKS)
 NAMES = (COMPLETENESS, DUPLICATES, *(check.name for check in CHECKS))
+DAYS_NAMED = 250
+"""Days whose coverage the dataset's facts tell, the newest ones."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Report:
     expected_names: set[str] = field(default_factory=set)
     missing_names: set[str] = field(default_factory=set)
     """Instruments of which at least one expected row is not there."""
+    incomplete: dict[str, float] = field(default_factory=dict)
+    """The coverage of every day on which a row is missing."""
 
     @classmethod
     def begin(cls, start: date, end: date, block: Iterable[str] = ()) -> "Report":
@@ -68,6 +72,9 @@ class Report:
         self.expected_names.update(grid.ids[at] for at in np.flatnonzero(grid.expected.any(axis=1)))
         self.missing_names.update(grid.ids[at] for at in np.flatnonzero(missing.any(axis=1)))
         by_day = np.count_nonzero(missing, axis=0)
+        for at in np.flatnonzero(by_day):
+            part = 1 - by_day[at] / np.count_nonzero(grid.expected[:, at])
+            self.incomplete[calendar.day_of(grid.days[at]).isoformat()] = round(float(part), 6)
         if len(by_day):
             self.newest = int(np.count_nonzero(grid.expected[:, -1])), int(by_day[-1])
         for at in np.flatnonzero(by_day)[::-1][:EXAMPLES]:
@@ -117,6 +124,7 @@ class Report:
             "checked_from": self.start.isoformat(),
             "checked_to": self.end.isoformat(),
             "coverage": round(self.coverage, 6),
+            "incomplete": dict(sorted(self.incomplete.items())[-DAYS_NAMED:]),
             "adjusted": self.adjusted,
             "checks": [one.as_dict() for one in self.verdicts.values() if one.checked],
         }
