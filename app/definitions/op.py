@@ -52,6 +52,10 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.spec.name}>"
 
+    def described(self) -> OpSpec:
+        """The spec with the params' schema as it is now: one may list names that modules imported later have registered."""
+        return self.spec.model_copy(update={"params_schema": self.params_model.model_json_schema()})
+
     @cached_property
     def wants_context(self) -> bool:
         """Whether the function's first parameter is `context`."""

@@ -8,7 +8,7 @@ from app.runner.text import clean
 
 def describe() -> Catalogue:
     """Every op, query and shipped document that was registered, and every module that broke, with its traceback."""
-    ops = {op.spec.name: op.spec for op in registry.ops.values()}
+    ops = {op.spec.name: op.described() for op in registry.ops.values()}
     return Catalogue(
         ops=tuple(ops[name] for name in sorted(ops)),
         queries=tuple(registry.queries[name].spec for name in sorted(registry.queries)),

@@ -4,12 +4,14 @@ Importing it registers what it brings: the lake, the ops, the calendars, the shi
 """
 
 from app.stocks import catalog, exchanges, missing, queries, readiness
+from app.stocks.factors.declare import factor
 from app.stocks.lake import market_lake
 from app.stocks.ops import (
     calculation,
     complete,
     completion,
     correct,
+    factors,
     indicator_parts,
     load,
     metrics,
@@ -26,6 +28,8 @@ __all__ = [
     "completion",
     "correct",
     "exchanges",
+    "factor",
+    "factors",
     "indicator_parts",
     "load",
     "market_lake",

@@ -4,7 +4,7 @@ The datasets themselves stand in `app.stocks.dictionary`. Arrow schemas, the che
 documentation are all made from there, so a column is described once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -74,6 +74,11 @@ class Spec:
         """The dataset as a snapshot with those facts has it."""
         more = self.grows(facts) if self.grows else ()
         return replace(self, columns=(*self.columns, *more), grows=None) if more else self
+
+    def only(self, names: Collection[str]) -> "Spec":
+        """The dataset with its key and those columns alone."""
+        kept = tuple(column for column in self.columns if column.name in names or column.name in self.key)
+        return replace(self, columns=kept, grows=None)
 
     @property
     def computed(self) -> bool:

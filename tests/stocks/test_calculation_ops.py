@@ -14,7 +14,6 @@ from app.definitions.catalogue import Catalogue
 from app.definitions.pipeline import parse_pipeline
 from app.errors import Invalid
 from app.stocks import catalog
-from app.stocks.dictionary.scores import Factor
 from app.stocks.lake.market_lake import market_lake
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores
 from app.stocks.ops.complete import complete_data
@@ -120,7 +119,7 @@ def test_scores_say_by_whose_rules_they_are_and_other_rules_are_warned_of(bench:
     rules = there.run().lake.facts("scores")["rules"]
     assert (rules["job"], rules["weights"], rules["universe"]["min_sessions"]) == ("first", DEFAULT, 0)
     differ = "the rules differ from those of the scores published by job"
-    weights: dict[Factor, float] = {"rsi14": 1, "momentum_20d": 1, "turnover_rate": 1}
+    weights: dict[str, float] = {"rsi14": 1, "momentum_20d": 1, "turnover_rate": 1}
     some = scored(there, "other", universe=few, weights=weights, start_date=DAYS[-1])
     assert some == [f"{differ} first: the dates asked for are calculated anew and replaced"]
     assert there.run().lake.facts("scores")["rules"] == rules, "most rows are still the first job's"
@@ -131,7 +130,7 @@ def test_scores_say_by_whose_rules_they_are_and_other_rules_are_warned_of(bench:
 
 
 def test_a_weight_of_no_factor_is_refused_at_registration() -> None:
-    catalogue = Catalogue(ops=tuple(op.spec for op in registry.ops.values()))
+    catalogue = Catalogue(ops=tuple(op.described() for op in registry.ops.values()))
     (pipeline,) = (each.document for each in catalog.shipped() if each.document["name"] == "stock_analysis")
     for node in pipeline["nodes"]:
         if node["op"] == "calculate_scores":

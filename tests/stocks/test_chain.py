@@ -203,6 +203,7 @@ def test_the_rhythm_is_shipped_under_its_names() -> None:
         "trigger_indicators_on_completion_success": "indicator_job",
         "afternoon_calculation_schedule": "indicator_job",
         "trigger_scoring_on_indicator_success": "scoring_save_job",
+        "trigger_factors_on_indicator_success": "factor_job",
     }
     assert (registry.ops["sync_ohlcv"].spec.retry, registry.ops["sync_ohlcv"].spec.tags["importance"]) == (
         registry.ops["sync_ohlcv_op"].spec.retry,

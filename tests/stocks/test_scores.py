@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from app.stocks.dictionary.scores import FACTORS
+from app.stocks.dictionary.scores import BUILT_IN
 from app.stocks.indicators.calculate import calculate as calculate_indicators
 from app.stocks.lake.market_lake import MarketLake
 from app.stocks.scoring import weights
@@ -71,7 +71,7 @@ factor_sets = st.integers(1, 10).flatmap(
 @given(factor_sets, st.integers(1, 4), st.permutations(range(10)))
 @settings(max_examples=80, deadline=None)
 def test_scores_hold_what_they_promise(values: Any, min_factors: int, order: list[int]) -> None:
-    names = FACTORS[:4]
+    names = BUILT_IN[:4]
     weighing = dict(zip(names, (1.0, -2.0, 0.5, 1.0), strict=True))
     found = scores(dict(zip(names, values, strict=True)), weighing, min_factors)
     present = np.stack([~np.isnan(value) for value in values])

@@ -46,8 +46,8 @@ def series(block: Block) -> Series:
     code, days = block.code[keep], block.days[keep]
     column = {name: block.values[name][keep] for name in COLUMNS}
     adjusted = bool((~np.isnan(column["adj_factor"])).any())
-    factor = _filled(column["adj_factor"], code)
-    split = _filled(column["split_factor"], code)
+    factor = filled(column["adj_factor"], code)
+    split = filled(column["split_factor"], code)
     return Series(
         block.symbols,
         code,
@@ -61,7 +61,8 @@ def series(block: Block) -> Series:
     )
 
 
-def _filled(factor: Floats, code: npt.NDArray[np.int32]) -> Floats:
+def filled(factor: Floats, code: npt.NDArray[np.int32]) -> Floats:
+    """Each instrument's factors, a missing one being its last known one, and 1 before that; the same array if none is."""
     missing = np.isnan(factor)
     if not missing.any():
         return factor

@@ -30,24 +30,33 @@ class Touched:
         """Whether there is anything to calculate."""
         return self.whole or bool(self.since)
 
+    def with_(self, since: dict[str, int]) -> "Touched":
+        """The same, touched by those too: the earlier day counts."""
+        both = {symbol: min(day, self.since.get(symbol, day)) for symbol, day in since.items()}
+        return Touched({**self.since, **both}, self.gone, self.whole)
+
 
 def touched(lake: MarketLake) -> Touched:
     """What changed in the bars and fundamentals since the indicators were made."""
     made = origin.remembered(lake.facts("indicators"), VERSION)
     if made is None:
         return Touched(whole=True)
+    key = ["order_book_id", "trade_date"]
+    bars = since_changes(lake, "daily_bars", made["daily_bars"], [*key, *prices.COLUMNS])
+    # By trade date, not known_date: a row that is known from another day on changes what stood since the earlier one.
+    told = since_changes(lake, "fundamentals", made["fundamentals"], [*key, *fundamental.COLUMNS])
+    return bars.with_(told.since)
+
+
+def since_changes(lake: MarketLake, dataset: str, made_from: dict[str, str], columns: list[str]) -> Touched:
+    """What those columns' change since those files touches; of bars, `gone` are the keys that are no longer traded."""
     since: dict[str, int] = {}
     gone = []
-    columns = ["order_book_id", "trade_date", *prices.COLUMNS]
-    for change in origin.changes(lake.folder, "daily_bars", lake.files("daily_bars"), made["daily_bars"], columns):
+    for change in origin.changes(lake.folder, dataset, lake.files(dataset), made_from, columns):
         _note(since, change.changed)
         _note(since, change.gone)
-        gone += [_keys(change.gone), _keys(change.changed.filter(pa.array(~_traded(change.changed))))]
-    columns = ["order_book_id", "trade_date", *fundamental.COLUMNS]
-    for change in origin.changes(lake.folder, "fundamentals", lake.files("fundamentals"), made["fundamentals"], columns):
-        # By trade date, not known_date: a row that is known from another day on changes what stood since the earlier one.
-        _note(since, change.changed)
-        _note(since, change.gone)
+        if dataset == "daily_bars":
+            gone += [_keys(change.gone), _keys(change.changed.filter(pa.array(~_traded(change.changed))))]
     return Touched(since, pa.concat_tables(gone).combine_chunks() if gone else None)
 
 

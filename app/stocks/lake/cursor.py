@@ -29,6 +29,11 @@ class Cursor:
         self._rest: pa.Table | None = None
 
     @property
+    def lacking(self) -> bool:
+        """Whether the dataset has grown by a column since the file was written."""
+        return not set(self._columns) <= set(self._metadata.schema.names)
+
+    @property
     def last(self) -> str | None:
         """The greatest first-key value that is still to come."""
         if self._groups:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.stocks.lake import keys
+from app.stocks.lake.rows import form
 from app.stocks.schema import Spec
 
 Mask = npt.NDArray[np.bool_]
@@ -16,8 +17,11 @@ Mask = npt.NDArray[np.bool_]
 def upsert(spec: Spec, base: pa.Table | None, rows: pa.Table) -> pa.Table:
     """`base` with those rows added or put in their key's place; `base` itself when that changes nothing.
 
-    A row that differs in provenance alone does not replace its like.
+    A row that differs in provenance alone does not replace its like. Columns that the rows lack stay as they are in `base`, and
+    are null in what is new.
     """
+    if len(rows.column_names) < len(spec.names):
+        rows = _completed(spec, base, rows)
     if base is None or not len(base):
         return rows
     here, there = keys.codes([base, rows], spec.key)
@@ -31,6 +35,21 @@ def upsert(spec: Spec, base: pa.Table | None, rows: pa.Table) -> pa.Table:
     joined = pa.concat_tables([base.filter(pa.array(stays)), rows.filter(pa.array(~same))]).combine_chunks()
     order = keys.order(np.concatenate([here[stays], there[~same]]))
     return joined if order is None else joined.take(order)
+
+
+def _completed(spec: Spec, base: pa.Table | None, rows: pa.Table) -> pa.Table:
+    """The rows with the columns that they lack, from the base's rows of the same keys."""
+    schema = form(spec)
+    lacking = [name for name in spec.names if name not in rows.column_names]
+    if base is None or not len(base):
+        more = {name: pa.nulls(len(rows), schema.field(name).type) for name in lacking}
+    else:
+        here, there = keys.codes([base, rows], spec.key)
+        at, found = _find(here, there)
+        places = pa.array(at, mask=~found)
+        more = {name: base.column(name).take(places) for name in lacking}
+    columns = [more[name] if name in more else rows.column(name) for name in spec.names]
+    return pa.Table.from_arrays(columns, schema=schema).combine_chunks()
 
 
 def remove(spec: Spec, base: pa.Table, gone: pa.Table) -> pa.Table:

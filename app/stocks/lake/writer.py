@@ -91,7 +91,8 @@ class _Month:
         before = self._cursor.take(upto) if self._cursor else None
         merged = upsert(self._spec, before, rows)
         if self._sink is None:
-            if merged is before:
+            # A file that lacks a column is written again, or readers of the whole folder would not see it.
+            if merged is before and not (self._cursor and self._cursor.lacking):
                 self._seen = upto
                 return
             self._sink = Sink(self._folder, self._spec, self._partition)

@@ -5,7 +5,10 @@ from typing import Annotated
 
 from app.definitions import Dataset, OpContext, op
 from app.errors import Unavailable
-from app.stocks.dictionary.scores import Factor
+from app.stocks.dictionary.scores import BUILT_IN
+from app.stocks.factors import calculate as factors_of
+from app.stocks.factors.declare import registered
+from app.stocks.factors.names import FactorName
 from app.stocks.ids import Symbols
 from app.stocks.indicators import calculate as indicators_of
 from app.stocks.lake.market_lake import market_lake
@@ -50,7 +53,7 @@ def calculate_scores(
     context: OpContext,
     indicators: Annotated[Dataset, "indicators"],
     *,
-    weights: dict[Factor, float] | None = None,
+    weights: dict[FactorName, float] | None = None,
     universe: Universe = Universe(),  # noqa: B008  frozen
     min_factors: int = 3,
     start_date: date | None = None,
@@ -59,21 +62,24 @@ def calculate_scores(
 ) -> Dataset:
     """Score the whole universe on every date whose input or rules changed.
 
-    `weights` maps a factor to its weight, a minus where less is better; `start_date` and `end_date` narrow the dates.
+    `weights` maps a factor to its weight, a minus where less is better; factors of one's own are brought up to date
+    first. `start_date` and `end_date` narrow the dates.
     There is one `scores`: a warning tells when other rules than the published ones replace it.
     """
     if indicators.name != "indicators":
         raise ValueError(f"scores are made from indicators, not from {indicators.name}: put calculate_indicators in between")
     lake = market_lake(context)
     narrowed = start_date is not None or end_date is not None
-    rules = published.described(weights, universe, min_factors)
+    rules = published.described(weights, universe, min_factors, registered)
     published.warn_of_others(context, rules, narrowed=narrowed)
+    factors_of.calculate(lake, [registered[name] for name in rules["weights"] if name not in BUILT_IN])
     result = scores_of.calculate(
         lake,
         context.sessions(),
         weights=weights,
         universe=universe,
         min_factors=min_factors,
+        own=registered,
         start=start_date,
         end=end_date,
     )

@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.definitions.lake import FileFacts
-from app.stocks import dictionary
-from app.stocks.dictionary.scores import Factor
+from app.stocks.dictionary.scores import BUILT_IN, OWN
 from app.stocks.lake import origin
 from app.stocks.lake.cursor import Cursor
 from app.stocks.lake.market_lake import MarketLake
@@ -43,17 +43,19 @@ def calculate(
     lake: MarketLake,
     sessions: Sequence[date],
     *,
-    weights: Mapping[Factor, float] | None = None,
+    weights: Mapping[str, float] | None = None,
     universe: Universe | None = None,
     min_factors: int = 3,
+    own: Collection[str] = (),
     start: date | None = None,
     end: date | None = None,
 ) -> Result:
     """Stage the scores of every month whose bars, indicators, listings or rules changed since it was scored.
 
-    `start` and `end` narrow the dates; what they leave out stays due. Raises ValueError for weights that cannot be.
+    `own` are the factors of one's own that weights may name; their columns must be up to date. `start` and `end` narrow
+    the dates; what they leave out stays due. Raises ValueError for weights that cannot be.
     """
-    rules = Rules(weighing.check(weights, min_factors), universe or Universe(), min_factors, as_days(sessions))
+    rules = Rules(weighing.check(weights, min_factors, own), universe or Universe(), min_factors, as_days(sessions))
     scoring = _Scoring(lake, rules, start, end)
     return scoring.run()
 
@@ -65,7 +67,7 @@ class _Scoring:
         self._start = start
         self._end = end
         self._first: dict[str, int] = {}
-        self._indicators = lake.files("indicators")
+        self._own = [name for name in rules.weights if name not in BUILT_IN]
         self._narrowed = start is not None or end is not None
         listed = listed_dates(lake.read("instruments", columns=["order_book_id", "listed_date"]))
         self._listed = listed
@@ -73,7 +75,13 @@ class _Scoring:
         self._eligible = dict(zip(listed, rules.universe.eligible_from(days, rules.sessions).tolist(), strict=True))
 
     def run(self) -> Result:
-        made = origin.remembered(self._lake.facts("scores"), VERSION) or {"months": {}}
+        facts = self._lake.facts("scores")
+        made = origin.remembered(facts, VERSION) or {"months": {}}
+        if self._own or facts.get(OWN):
+            # Of a part of the dates only: the others keep the contributions that they have.
+            kept = (facts.get(OWN) or ()) if self._narrowed else ()
+            own: dict[str, Any] = {OWN: sorted({*self._own, *kept})}
+            self._lake.note("scores", **own)
         stamps = {file["partition"]: self._stamp(file) for file in self._lake.files("daily_bars")}
         due = [month for month, stamp in stamps.items() if made["months"].get(month) != stamp and self._wanted(month)]
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="scores") as pool:
@@ -105,24 +113,30 @@ class _Scoring:
         young = {symbol: day for symbol, day in sorted(self._eligible.items()) if day > first and self._listed[symbol] <= last}
         said = {
             "bars": origin.stamp(bars),
-            "indicators": next((origin.stamp(file) for file in self._indicators if file["partition"] == month), None),
+            "indicators": self._stamp_of("indicators", month),
             "young": young,
             "sessions": sessions[(sessions > first) & (sessions <= last)].tolist(),
             "next": sessions[sessions > last][:1].tolist(),
+            **({"factors": self._stamp_of("factors", month)} if self._own else {}),
             "weights": self._rules.weights,
             "universe": self._rules.universe.model_dump(),
             "min_factors": self._rules.min_factors,
         }
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
+    def _stamp_of(self, dataset: str, month: str) -> str | None:
+        return next((origin.stamp(file) for file in self._lake.files(dataset) if file["partition"] == month), None)
+
     def _score(self, partition: str) -> int:
         month = Month(
-            self._block("daily_bars", partition, FROM_BARS), self._block("indicators", partition, self._rules.indicators())
+            self._block("daily_bars", partition, FROM_BARS),
+            self._block("indicators", partition, self._rules.indicators()),
+            self._block("factors", partition, self._own) if self._own else None,
         )
         first, last = _bounds(partition)
         start, end = as_days([max(first, self._start or first), min(last, self._end or last)]).tolist()
-        parts = month.score(self._rules, self._since, start, end)
-        spec = dictionary.get("scores")
+        spec = self._lake.spec("scores")
+        parts = month.score(self._rules, self._since, start, end, spec)
         rows = parts[0][1] if parts else form(spec).empty_table()
         scored = len(rows)
         path = self._lake.path("scores", partition)
@@ -133,7 +147,7 @@ class _Scoring:
 
     def _block(self, dataset: str, partition: str, columns: Sequence[str]) -> Block:
         files = [file for file in self._lake.files(dataset) if file["partition"] == partition]
-        return Sweep(self._lake.folder, dictionary.get(dataset), files, columns).take(None)
+        return Sweep(self._lake.folder, self._lake.spec(dataset), files, columns).take(None)
 
 
 def _bounds(month: str) -> tuple[date, date]:

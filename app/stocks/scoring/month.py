@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from app.stocks import dictionary
+from app.stocks.dictionary.scores import BUILT_IN
 from app.stocks.indicators.prices import traded
 from app.stocks.lake.rows import from_numpy
 from app.stocks.lake.sweep import Block
+from app.stocks.schema import Spec
 from app.stocks.scoring.cross_section import Mask, Matrix, Scores, scores
 from app.stocks.scoring.universe import Days, Universe
 
@@ -31,21 +32,21 @@ class Rules:
 
     def indicators(self) -> list[str]:
         """The indicator columns that the factors need."""
-        return [column for name in self.weights if (column := FROM_INDICATORS.get(name, name)) is not None]
+        built_in = [name for name in self.weights if name in BUILT_IN]
+        return [column for name in built_in if (column := FROM_INDICATORS.get(name, name)) is not None]
 
 
 class Month:
-    """Bars and indicators of one month as matrices."""
+    """Bars, indicators and factors of one's own, of one month, as matrices."""
 
-    def __init__(self, bars: Block, indicators: Block) -> None:
+    def __init__(self, bars: Block, indicators: Block, own: Block | None = None) -> None:
         self.symbols = bars.symbols
         self.days = np.unique(bars.days)
         day = np.searchsorted(self.days, bars.days)
         self.shape = (len(self.days), len(self.symbols))
         self._bars = bars
         self._bars_at = day * self.shape[1] + bars.code
-        self._indicators = indicators
-        self._indicators_at, self._matched = self._places(indicators)
+        self._read = {name: (block, *self._places(block)) for block in (indicators, own) if block for name in block.values}
 
     def _places(self, block: Block) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """The place in the matrices of each row that has bars, and which rows those are."""
@@ -62,10 +63,11 @@ class Month:
         flat[self._bars_at] = values
         return flat.reshape(self.shape)
 
-    def indicator(self, name: str) -> Matrix:
-        """A column of the indicators as a matrix."""
+    def column(self, name: str) -> Matrix:
+        """A column of the indicators, or a factor of one's own, as a matrix."""
+        block, at, matched = self._read[name]
         flat = np.full(self.shape[0] * self.shape[1], np.nan)
-        flat[self._indicators_at] = self._indicators.values[name][self._matched]
+        flat[at] = block.values[name][matched]
         return flat.reshape(self.shape)
 
     def members(self, universe: Universe, since: Callable[[str], int]) -> Mask:
@@ -82,13 +84,13 @@ class Month:
         if name == "turnover_rate":
             return self.bars(self._bars.values["turnover_rate"])
         if name != "macd_hist_ratio":
-            return self.indicator(name)
+            return self.column(name)
         factor = self._bars.values["adj_factor"]
         # Without any factor prices, and with them the indicators, stand unadjusted.
         close = self._bars.values["close"] * (1.0 if np.isnan(factor).all() else factor)
-        return np.asarray(self.indicator("macd_hist") / self.bars(close))
+        return np.asarray(self.column("macd_hist") / self.bars(close))
 
-    def score(self, rules: Rules, since: Callable[[str], int], start: int, end: int) -> list[tuple[str, pa.Table]]:
+    def score(self, rules: Rules, since: Callable[[str], int], start: int, end: int, spec: Spec) -> list[tuple[str, pa.Table]]:
         """The score rows of the dates from `start` to `end` on which half of the universe has `min_factors` factors."""
         members = self.members(rules.universe, since)
         layers = np.empty((len(rules.weights), *self.shape))
@@ -98,9 +100,9 @@ class Month:
         enough = (found.factors >= rules.min_factors).sum(axis=1)
         size = members.sum(axis=1)
         dates = (2 * enough >= size) & (size > 0) & (self.days >= start) & (self.days <= end)
-        return self._rows(found, members & dates[:, None], rules.sessions)
+        return self._rows(found, members & dates[:, None], rules.sessions, spec)
 
-    def _rows(self, found: Scores, rows: Mask, sessions: Days) -> list[tuple[str, pa.Table]]:
+    def _rows(self, found: Scores, rows: Mask, sessions: Days, spec: Spec) -> list[tuple[str, pa.Table]]:
         code, day = np.nonzero(rows.T)
         at = day * self.shape[1] + code
         after = np.searchsorted(sessions, self.days, side="right")
@@ -117,4 +119,4 @@ class Month:
             "usable_from": next_session[day],
             **{f"contrib_{name}": matrix.ravel()[at] for name, matrix in found.contributions.items()},
         }
-        return from_numpy(dictionary.get("scores"), self.symbols, columns)
+        return from_numpy(spec, self.symbols, columns)

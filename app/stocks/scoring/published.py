@@ -1,18 +1,19 @@
 """The rules that the published scores were made by: there is one `scores`, so another job's rules replace all of its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from app.definitions import OpContext
-from app.stocks.dictionary.scores import Factor
 from app.stocks.scoring.universe import Universe
 from app.stocks.scoring.weights import check
 
 
-def described(weights: Mapping[Factor, float] | None, universe: Universe, min_factors: int) -> dict[str, Any]:
+def described(
+    weights: Mapping[str, float] | None, universe: Universe, min_factors: int, own: Collection[str] = ()
+) -> dict[str, Any]:
     """The rules as JSON. Raises ValueError for weights that cannot be."""
     return {
-        "weights": check(weights, min_factors),
+        "weights": check(weights, min_factors, own),
         "universe": universe.model_dump(mode="json"),
         "min_factors": min_factors,
     }
