@@ -1,6 +1,7 @@
-"""Indicators and scores of a whole market from lake to lake: `python -m benchmarks.market`.
+"""Gates, indicators and scores of a whole market from lake to lake: `python -m benchmarks.market`.
 
-5,000 instruments x 2,430 days (12 million rows), then one new day, each in a fresh process. Held against what the same machine
+5,000 instruments x 2,430 days (12 million rows), then one new day from the staging of its rows until readers see it, each in a
+fresh process. Held against what the same machine
 needs to move the same bytes: pyarrow on one thread reading the input columns and writing the same output frames with the same
 writer settings, one after the other, alternating with the runs.
 """
@@ -26,12 +27,12 @@ from app.stocks.lake.market_lake import MarketLake
 from app.stocks.lake.parquet import ROWS_PER_GROUP, settings
 from app.stocks.scoring import calculate as scores
 from app.stocks.scoring.month import FROM_BARS
-from benchmarks.market_lake import Host, sessions, tables
+from benchmarks.market_lake import Host, instruments, judge, sessions, tables
 from benchmarks.running import folder
 
 SYMBOLS, DAYS = 5000, 2430
 ROUNDS = 3
-MOST_RATIO, MOST_BYTES, MOST_DAY_SECONDS = 2.0, 4e9, 8.0
+MOST_RATIO, MOST_BYTES, MOST_DAY_SECONDS = 2.5, 4e9, 4.0
 
 
 def main() -> None:
@@ -67,8 +68,8 @@ def _measure(place: Path, symbols: int, days: int, rounds: int) -> None:
     best, bare = min(each["seconds"] for each in whole), min(each["seconds"] for each in floor)
     ratios = sorted(one["seconds"] / other["seconds"] for one, other in zip(whole, floor, strict=True))
     for each in whole:
-        parts = f"{each['indicators']:.1f} indicators, {each['scores']:.1f} scores; {each['cpu']:.1f} s of CPU"
-        print(f"lake -> lake: {each['seconds']:.1f} s ({parts})")
+        parts = ", ".join(f"{each[name]:.1f} {name}" for name in ("gates", "indicators", "scores"))
+        print(f"lake -> lake: {each['seconds']:.1f} s ({parts}; {each['cpu']:.1f} s of CPU)")
     for each in floor:
         parts = f"{each['read']:.1f} read, {each['write']:.1f} write; {each['cpu']:.1f} s of CPU"
         print(f"pyarrow, one thread: {each['seconds']:.1f} s ({parts})")
@@ -76,10 +77,9 @@ def _measure(place: Path, symbols: int, days: int, rounds: int) -> None:
     print(f"ratio to pyarrow: {best / bare:.2f} best to best, {ratios[0]:.2f}-{ratios[-1]:.2f} side by side (<= {MOST_RATIO})")
     print(f"peak memory: {peak / 1e9:.2f} GB (< {MOST_BYTES / 1e9:.0f})")
     fastest = min(day, key=lambda each: each["seconds"])
-    print(
-        f"one new day: {fastest['seconds']:.2f} s ({fastest['indicators']:.2f} indicators, {fastest['scores']:.2f} scores, "
-        f"{fastest['publish']:.2f} publish), ratio to {MOST_DAY_SECONDS:.0f} s: {fastest['seconds'] / MOST_DAY_SECONDS:.2f}"
-    )
+    parts = ", ".join(f"{fastest[name]:.2f} {name}" for name in ("stage", "gates", "indicators", "scores", "publish"))
+    wanted = f"ratio to {MOST_DAY_SECONDS:.0f} s: {fastest['seconds'] / MOST_DAY_SECONDS:.2f}"
+    print(f"one new day: {fastest['seconds']:.2f} s ({parts}), {wanted}")
 
 
 def _make(place: Path, symbols: int, days: int) -> dict[str, float]:
@@ -92,16 +92,19 @@ def _make(place: Path, symbols: int, days: int) -> dict[str, float]:
             pq.write_table(table, place / "day.parquet")
             break
         rows += lake.stage("daily_bars", table).rows or 0
+    lake.stage("instruments", instruments(lake.symbols("daily_bars")))
     host.publish(lake)
     return {"rows": rows}
 
 
 def _whole(place: Path, _: int, days: int) -> dict[str, float]:
-    """Indicators and scores of everything, as a first run stages them; kept as the lake's second snapshot."""
+    """Everything examined, indicators and scores of it, as a first run stages them; kept as the lake's second snapshot."""
     host = Host(place)
     host.forget("indicators", "scores")
     timer = _Timer()
     lake = MarketLake(host)
+    with timer.of("gates"):
+        judge(lake, sessions(days), days)
     with timer.of("indicators"):
         indicators.calculate(lake)
     with timer.of("scores"):
@@ -143,6 +146,8 @@ def _day(place: Path, _: int, days: int) -> dict[str, float]:
     lake = MarketLake(host)
     with timer.of("stage"):
         lake.stage("daily_bars", table)
+    with timer.of("gates"):
+        judge(lake, sessions(days + 1), 1)
     with timer.of("indicators"):
         found = indicators.calculate(lake)
     with timer.of("scores"):

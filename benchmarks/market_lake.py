@@ -3,17 +3,23 @@
 import itertools
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from app.definitions import OpContext
 from app.definitions.lake import SnapshotState
+from app.stocks import dictionary
+from app.stocks.intake.examine import examine
+from app.stocks.intake.window import Window
 from app.stocks.lake.market_lake import MarketLake
+from app.stocks.quality.gate import MIN_COVERAGE
 
 FIRST = date(2016, 1, 4)
 _PREFIXES = ("600", "601", "603", "000", "002", "300", "688")
@@ -82,6 +88,41 @@ def tables(symbols: int, days: list[date]) -> Iterator[pa.Table]:
         columns["trade_date"] = np.repeat(np.array(listed, dtype="datetime64[D]"), symbols)
         columns["source"] = np.full(symbols * len(listed), "benchmark")
         yield pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+
+
+def instruments(ids: Iterable[str]) -> pa.Table:
+    """A row for each of them, listed on the first day."""
+    rows = [{"order_book_id": one, "valid_from": FIRST, "listed_date": FIRST, "source": "benchmark"} for one in ids]
+    return pa.Table.from_pylist(rows, schema=dictionary.get("instruments").arrow)
+
+
+def judge(lake: MarketLake, known: list[date], days: int) -> None:
+    """Examine the bars of the last `days` of the known sessions as a run does, and have them pass the gate."""
+    window = Window(known[-days], known[-1], known)
+    examine(cast(OpContext, _Judge(lake, known)), window, symbols=None, min_coverage=MIN_COVERAGE, block=())
+
+
+@dataclass
+class _Judge:
+    """As much of a run's context as the examination asks."""
+
+    lake: MarketLake
+    known: list[date]
+
+    @property
+    def log(self) -> "_Judge":
+        """Itself: what is said is not what is measured."""
+        return self
+
+    def sessions(self, calendar: str) -> list[date]:
+        """The same for every exchange."""
+        return self.known
+
+    def metric(self, name: str, value: object) -> None:
+        """Nor what is counted."""
+
+    def warning(self, message: str, **fields: object) -> None:
+        """As a log takes it."""
 
 
 class _Walk:
