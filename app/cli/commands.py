@@ -110,7 +110,7 @@ def run_job(
 for command in (
     jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, backfills.backfill, backfills.backfills,
-    repair, corrections.correct, corrections.corrections, jobs.ops, doctor,
+    repair, data, corrections.correct, corrections.corrections, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):

@@ -90,7 +90,7 @@ class RunMessage(TypedDict):
 
 class QueryMessage(TypedDict):
     """Answered by `{"type": "answer", "id", "result"}` or `{..., "error"}`; an Arrow table follows as a binary IPC message
-    when the answer says `"arrow": true`."""
+    when the answer says `"arrow": true`, bytes of another form when it bears `facts` too."""
 
     type: Literal["query"]
     id: int

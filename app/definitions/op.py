@@ -108,7 +108,10 @@ def query(function: Callable[..., Any]) -> Query: ...
 @overload
 def query(*, name: str | None = None) -> Callable[[Callable[..., Any]], Query]: ...
 def query(function: Callable[..., Any] | None = None, *, name: str | None = None) -> Any:
-    """Register a read-only function: a first parameter `context`, then keyword-only params; it answers JSON or an Arrow table."""
+    """Register a read-only function: a first parameter `context`, then keyword-only params.
+
+    It answers JSON, an Arrow table, or `Encoded` bytes.
+    """
 
     def register(target: Callable[..., Any]) -> Query:
         signature = _Signature(target)

@@ -17,7 +17,7 @@ def _sessions(database: Database, calendar: str) -> list[str]:
 
 
 def newest(database: Database) -> Callable[[Ask], Reply]:
-    """Answers what a query asks: it reads the newest snapshot, and publishes nothing."""
+    """Answers what a query asks: it reads the newest snapshot or the one that it names, and publishes nothing."""
 
     def answer(ask: Ask) -> Reply:
         result: Any
@@ -25,7 +25,8 @@ def newest(database: Database) -> Callable[[Ask], Reply]:
             result = _sessions(database, ask["params"]["calendar"])
         elif ask["what"] == "snapshot":
             with database.read() as connection:
-                result = lake.state(connection, lake.newest(connection))
+                named = ask["params"].get("snapshot")
+                result = lake.state(connection, lake.newest(connection) if named is None else named)
         else:
             return {"type": "reply", "id": ask["id"], "error": "a query publishes nothing"}
         return {"type": "reply", "id": ask["id"], "result": result}

@@ -9,6 +9,7 @@ from typing import Any
 
 from app import errors
 from app.definitions.catalogue import Catalogue
+from app.definitions.encoded import Encoded
 from app.definitions.lake import SnapshotState
 from app.definitions.messages import Ask, Event, Reply
 from app.engine.child import Child, ChildLost
@@ -36,13 +37,15 @@ class QueryChild:
         self._used = 0.0
         self._numbers = itertools.count(1)
 
-    def ask(self, name: str, params: dict[str, Any], timeout: float = 5) -> Any | bytes:
-        """The answer of a registered query: JSON, or an Arrow IPC stream as bytes.
+    def ask(self, name: str, params: dict[str, Any], timeout: float = 5) -> Any | bytes | Encoded:
+        """The answer of a registered query: JSON, an Arrow IPC stream as bytes, or what the query encoded itself.
 
         Raises Unavailable when it takes longer than `timeout` seconds, and the query's own error as one of `app.errors`.
         """
         message = {"type": "query", "id": next(self._numbers), "name": name, "params": params}
         answer = self._exchange(message, "answer", timeout, f"The query {name!r}")
+        if "facts" in answer:
+            return Encoded(answer["data"], answer["facts"])
         return answer["data"] if answer.get("arrow") else answer["result"]
 
     def describe(self) -> Catalogue:
@@ -142,5 +145,6 @@ def _raised(facts: dict[str, Any]) -> OpenbellError:
     for name in facts["classes"]:
         own = getattr(errors, name, None)
         if isinstance(own, type) and issubclass(own, OpenbellError):
-            return own(facts["message"], hint=facts.get("hint"))
+            faults = [errors.Fault(pointer, message) for pointer, message in facts.get("faults", ())]
+            return own(facts["message"], hint=facts.get("hint"), faults=faults)
     return Unavailable(f"It failed: {facts['type']}: {facts['message']}")

@@ -14,7 +14,6 @@ from app.manager.backfills import Backfills
 from app.manager.calendars import Calendars
 from app.manager.checking import checked
 from app.manager.corrections import Corrections
-from app.manager.data import Data
 from app.manager.deadlines import Deadlines
 from app.manager.folders import Folders
 from app.manager.operation import Operation
@@ -22,6 +21,7 @@ from app.manager.people import People
 from app.manager.queries import Queries
 from app.manager.repair import Repairs
 from app.manager.retrying import retry
+from app.manager.rows import Rows
 from app.manager.timing import Timing
 from app.settings import Settings
 from app.store import audit, catalogue, claims, definitions, filed, idempotency, insights, pools, runs, saving, views, workers
@@ -35,7 +35,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Data, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs, Corrections):
+class PipelineManager(Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs, Corrections):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

@@ -16,22 +16,23 @@ from app.runner.graph import Node, Source
 class Host:
     """What the lake may ask of the service."""
 
-    def __init__(self, emitter: Emitter, data_dir: Path) -> None:
+    def __init__(self, emitter: Emitter, data_dir: Path, snapshot: int | None = None) -> None:
         self._emitter = emitter
+        self._asked = {} if snapshot is None else {"snapshot": snapshot}
         self.folder = data_dir / "lake"
 
     def snapshot(self) -> SnapshotState:
-        """The run's base snapshot; for a query the newest."""
-        state: SnapshotState = self._emitter.ask("snapshot", {})
+        """The run's base snapshot; for a query the newest, or the one that it asked for."""
+        state: SnapshotState = self._emitter.ask("snapshot", self._asked)
         return state
 
 
-def open_lake(emitter: Emitter, data_dir: Path) -> Lake:
-    """A lake over the service's snapshots. Raises Unavailable when no op module brought one."""
+def open_lake(emitter: Emitter, data_dir: Path, snapshot: int | None = None) -> Lake:
+    """A lake over the service's snapshots; a query may name one. Raises Unavailable when no op module brought a lake."""
     factory = registry.lake_factory()
     if factory is None:
         raise Unavailable("There is no lake: no imported op module provides one.")
-    return factory(Host(emitter, data_dir))
+    return factory(Host(emitter, data_dir, snapshot))
 
 
 class RunLake:

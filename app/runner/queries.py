@@ -8,10 +8,11 @@ from typing import Any
 
 from app import clock
 from app.definitions import registry
+from app.definitions.encoded import Encoded
 from app.definitions.lake import Lake
 from app.definitions.names import suggestion
 from app.definitions.op import Query
-from app.errors import NotFound
+from app.errors import NotFound, OpenbellError
 from app.runner.call import params_of
 from app.runner.failure import describe
 from app.runner.frames import as_form, is_frame
@@ -38,6 +39,10 @@ class QueryContext:
         """The lake at its newest snapshot."""
         return open_lake(self._emitter, self.data_dir)
 
+    def lake_at(self, snapshot: int) -> Lake:
+        """The lake as that snapshot has it."""
+        return open_lake(self._emitter, self.data_dir, snapshot)
+
     def sessions(self, calendar: str = "XSHG") -> list[date]:
         """Every known session of an exchange."""
         return [date.fromisoformat(text) for text in self._emitter.ask("sessions", {"calendar": calendar})]
@@ -52,13 +57,23 @@ def answer(message: dict[str, Any], journal: Journal, settings: Settings) -> Non
     head = {"type": "answer", "id": message["id"]}
     try:
         result = _run(message["name"], message["params"], QueryContext(journal, settings))
+        if isinstance(result, Encoded):
+            journal.emitter.emit({**head, "arrow": True, "facts": result.facts}, payload=result.content)
+            return
         if is_frame(result):
             journal.emitter.emit({**head, "arrow": True}, payload=_stream(result))
             return
         reply = {**head, "result": to_json(result, f"the answer of query {message['name']!r}", limit=RESULT_LIMIT)}
     except BaseException as error:
-        reply = {**head, "error": describe(error)}
+        reply = {**head, "error": {**describe(error), **_faults(error)}}
     journal.emitter.emit(reply)
+
+
+def _faults(error: BaseException) -> dict[str, Any]:
+    """What a refusal says of single places, apart from its sentence: the face shows where."""
+    if not isinstance(error, OpenbellError) or not error.faults:
+        return {}
+    return {"message": error.detail, "faults": [[fault.pointer, fault.message] for fault in error.faults]}
 
 
 def reveal(message: dict[str, Any], journal: Journal, settings: Settings) -> None:

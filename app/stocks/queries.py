@@ -1,4 +1,4 @@
-"""What a face may ask of the lake: what its columns mean, and rows of a dataset at the newest snapshot."""
+"""What a face may ask of the lake: what its columns mean, and rows of a dataset at a snapshot."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -7,15 +7,82 @@ import pyarrow as pa
 from pydantic import Field
 
 from app.definitions import query
-from app.stocks import dictionary
+from app.definitions.encoded import Encoded
+from app.errors import Fault, Invalid
+from app.stocks import adjusting, dictionary
+from app.stocks.adjusting import Adjust
+from app.stocks.asking import choose, spec_of
+from app.stocks.encoding import Form, encode
 from app.stocks.ids import Symbols
 from app.stocks.lake.market_lake import market_lake
+from app.stocks.lake.page import Place, page
+from app.stocks.schema import Spec
+
+READ_SECONDS = 1.5
+"""After so long a page ends, however few rows it has: others ask, too."""
+_CELLS: dict[Form, int] = {"json": 200_000, "csv": 1_000_000, "arrow": 1_000_000, "parquet": 2_000_000}
+"""Values that a page has at most: some ten megabytes, and a second to write them."""
 
 
 @query
 def data_dictionary() -> list[dict[str, Any]]:
     """Every dataset and every column: key, type, unit, meaning in English and Chinese, formula."""
     return [spec.as_dict() for spec in dictionary.DATASETS.values()]
+
+
+@query
+def dataset_entry(context: Any, *, dataset: str, snapshot: int) -> dict[str, Any]:
+    """The dictionary's entry of one dataset as a snapshot has it. Raises NotFound with a suggestion."""
+    return dict(context.lake_at(snapshot).spec(spec_of(dataset).name).as_dict())
+
+
+@query
+def dataset_page(
+    context: Any,
+    *,
+    dataset: str,
+    snapshot: int,
+    form: Form,
+    limit: Annotated[int, Field(ge=1)],
+    whole: bool,
+    columns: list[str] | None = None,
+    symbols: list[str] | None = None,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    adjust: Adjust = "none",
+    after: dict[str, Any] | None = None,
+) -> Encoded:
+    """A page of rows at a snapshot as bytes; its facts are `rows` and `after`, where the next one begins (null: nowhere).
+
+    It may have fewer rows than `limit`, and none. `whole`: the page is an answer by itself, else it is a part of a CSV or an
+    Arrow stream whose first part has no `after`. Raises NotFound, Invalid.
+    """
+    lake = context.lake_at(snapshot)
+    spec = lake.spec(spec_of(dataset).name)
+    chosen, choice = choose(lake, spec, columns=columns, symbols=symbols, start=start_date, end=end_date, adjust=adjust)
+    read = chosen if adjust == "none" else adjusting.needed(chosen)
+    files = lake.files(dataset)
+    most = max(1, min(limit, _CELLS[form] // len(chosen)))
+    found = page(lake.folder, spec, files, read, choice, after=_place(spec, after), limit=most, seconds=READ_SECONDS)
+    rows = adjusting.adjusted(found.rows, adjust, lake.folder, files).select(chosen)
+    first, last = whole or after is None, whole or found.after is None
+    content = encode(rows, form, first=first, last=last)
+    place = found.after and {"partition": found.after.partition, "key": list(found.after.key)}
+    return Encoded(content, {"rows": rows.num_rows, "after": place})
+
+
+def _place(spec: Spec, after: dict[str, Any] | None) -> Place | None:
+    if after is None:
+        return None
+    partition, key = after.get("partition"), after.get("key")
+    try:
+        if not isinstance(partition, str) or not isinstance(key, list) or len(key) != len(spec.key):
+            raise ValueError
+        for name, text in zip(spec.key, key, strict=True):
+            date.fromisoformat(text) if spec.by_name[name].type == "date" else text.encode()
+    except (AttributeError, TypeError, ValueError):
+        raise Invalid("The query is not valid.", faults=[Fault("/query/cursor", f"is no place in {spec.name!r}")]) from None
+    return Place(partition, tuple(key))
 
 
 @query

@@ -1,5 +1,7 @@
 """The main job through the whole service: real bars from files, a market past the calendar's end, a kill in the middle."""
 
+import io
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from app.manager import PipelineManager
-from tests.service import RunningService
+from tests.service import OPENBELL, RunningService
 
 JOB = "daily_full_pipeline"
 HASTY = {"beat_seconds": 0.2, "lease_seconds": 1, "reap_seconds": 0.2}
@@ -54,6 +56,20 @@ def test_every_row_of_the_file_is_published_or_in_quarantine(real: RunningServic
     assert len(from_file) + kept_out == len(given)
     assert len(bars) - len(from_file) == 24, "the missing sessions of three names are suspensions"
     assert bars.loc[bars["source"] == "inferred", "is_suspended"].all()
+
+
+@pytest.mark.data
+def test_the_terminal_and_http_give_what_the_files_hold(real: RunningService, tmp_path: Path) -> None:
+    out = tmp_path / "scores.parquet"
+    command = [OPENBELL, "data", "scores", "--format", "parquet", "--out", str(out)]
+    subprocess.run(command, env=real.environment, cwd=real.folder, check=True, timeout=90)
+    ordered = read(real, "scores").sort_values(["order_book_id", "trade_date"], ignore_index=True)
+    assert_frame_equal(pd.read_parquet(out).sort_values(["order_book_id", "trade_date"], ignore_index=True), ordered)
+    again = subprocess.run(command, env=real.environment, cwd=real.folder, capture_output=True, text=True, check=False)
+    assert "is there already" in again.stderr
+    csv = real.http.get("/api/v1/datasets/scores/data?format=csv&columns=order_book_id,trade_date,rank")
+    ranks = pd.read_csv(io.BytesIO(csv.content)).sort_values(["order_book_id", "trade_date"], ignore_index=True)
+    assert ranks["rank"].equals(ordered["rank"].astype(ranks["rank"].dtype))
 
 
 @pytest.mark.data

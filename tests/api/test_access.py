@@ -16,6 +16,7 @@ from app.api import access
 from app.api.access import Open
 from app.api.application import build
 from app.api.route import Route, access_of
+from tests.api.answering import Answering
 from tests.api.conftest import ROLES, House
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -78,7 +79,8 @@ def test_only_health_is_open() -> None:
 
 
 @pytest.mark.parametrize("role", ["", *ROLES])
-def test_every_route_by_every_role(house: House, role: str) -> None:
+def test_every_route_by_every_role(house: House, role: str, tmp_path: Path) -> None:
+    house.manager.queries = Answering(house.database, tmp_path)
     house.app.state.watch.stop()  # a stream would not end by itself
     client = house.client(role or None)
     unexpected = []

@@ -1,5 +1,6 @@
 """Limits, workers, the queue, datasets, audit, health."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 from app import clock
 from app.api.application import build
 from app.store import lake
+from tests.api.answering import Answering
 from tests.api.conftest import House
 
 
@@ -75,7 +77,7 @@ def test_workers_and_queue(either: House) -> None:
     assert queue["oldest_seconds"] >= 0
 
 
-def test_datasets(house: House) -> None:
+def test_datasets(house: House, tmp_path: Path) -> None:
     house.plant()
     house.worker()
     run_id = house.manager.run_job("j")["id"]
@@ -84,6 +86,7 @@ def test_datasets(house: House) -> None:
     staged: Any = [{"dataset": name, "path": f"{name}/1.parquet", **facts} for name in ("scores", "daily_bars")]
     publication: Any = {"files": staged, "datasets": {"scores": {"quality": 0.99, "adjusted": True}}}
     house.database.write(lambda connection: lake.publish(connection, fence, "b", publication))
+    house.manager.queries = Answering(house.database, tmp_path)
     client = house.client("viewer")
     assert [row["dataset"] for row in client.get("/datasets").json()["items"]] == ["daily_bars", "scores"]
     scores = client.get("/datasets/scores").json()

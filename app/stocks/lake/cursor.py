@@ -14,18 +14,27 @@ from app.stocks.schema import Spec
 
 
 class Cursor:
-    """The rows of one file, taken from the front. `only` skips row groups that hold none of those first-key values.
+    """The rows of one file, taken from the front. `only` skips row groups that hold none of those first-key values, `since`
+    those that end before that one.
 
     Raises FileDamaged for a file of the lake that is not as it was written.
     """
 
-    def __init__(self, path: Path, spec: Spec, columns: Sequence[str] | None = None, only: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        spec: Spec,
+        columns: Sequence[str] | None = None,
+        only: Collection[str] | None = None,
+        since: str | None = None,
+    ) -> None:
         self._path = path
         self._spec = spec
         self._columns = [name for name in spec.names if columns is None or name in columns or name in spec.key]
         intact.check(path)
         self._metadata = pq.read_metadata(path)
-        self._groups = [group for group in _bounds(self._metadata, spec.key[0]) if _holds(group, only)]
+        groups = [group for group in _bounds(self._metadata, spec.key[0]) if _holds(group, only)]
+        self._groups = [group for group in groups if since is None or group[2] >= since]
         self._rest: pa.Table | None = None
 
     @property
@@ -39,6 +48,11 @@ class Cursor:
         if self._groups:
             return self._groups[-1][2]
         return _last(self._rest, self._spec.key[0]) if self._rest is not None else None
+
+    @property
+    def near(self) -> str | None:
+        """A first-key value up to which a small part can be taken: the end of the next row group. None at the end."""
+        return self._groups[0][2] if self._groups else self.last
 
     def take(self, upto: str | None = None) -> pa.Table:
         """The rows not yet taken whose first key is at most `upto` (None: all of them), in the lake's form."""

@@ -43,23 +43,25 @@ def read(
     only = set(symbols) if symbols is not None and spec.key[0] == "order_book_id" else None
     pieces = []
     for file in files:
-        if _outside(file, start, end):
+        if outside(file, start, end):
             continue
         piece = Cursor(folder / file["path"], spec, sorted(needed), only).take()
-        pieces.append(_narrow(spec, piece, start, end, symbols))
+        pieces.append(narrow(spec, piece, start, end, symbols))
     if not pieces:
         return plain(spec, form(spec, wanted).empty_table())
     return plain(spec, _sorted(spec, pieces).select(wanted))
 
 
-def _outside(file: FileFacts, start: date | None, end: date | None) -> bool:
+def outside(file: FileFacts, start: date | None, end: date | None) -> bool:
+    """Whether no row of the file can lie in that range of days."""
     first, last = file["min_date"], file["max_date"]
     if first is None or last is None:
         return False
     return (end is not None and first > end.isoformat()) or (start is not None and last < start.isoformat())
 
 
-def _narrow(spec: Spec, table: pa.Table, start: date | None, end: date | None, symbols: Sequence[str] | None) -> pa.Table:
+def narrow(spec: Spec, table: pa.Table, start: date | None, end: date | None, symbols: Sequence[str] | None) -> pa.Table:
+    """The rows of that range of days and of those instruments."""
     if (name := spec.date_column) is not None and (start or end):
         days = table.column(name)
         keep = pc.and_(pc.greater_equal(days, start or date.min), pc.less_equal(days, end or date.max))
