@@ -1,7 +1,7 @@
 """Publication is rows: a snapshot, the versions it makes, the files they name; compare-and-set, in the step's transaction."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
@@ -24,12 +24,15 @@ def newest(connection: Connection) -> int:
 
 
 def state(connection: Connection, snapshot: int) -> SnapshotState:
-    """Every dataset of a snapshot with its files. Raises NotFound."""
-    published_at: datetime | None = connection.execute(
-        select(snapshots.c.published_at).where(snapshots.c.snapshot == snapshot)
-    ).scalar()
-    if published_at is None and snapshot != 0:
+    """Every dataset of a snapshot with its files. Raises NotFound, also for one that is no longer kept."""
+    row = connection.execute(
+        select(snapshots.c.published_at, snapshots.c.retired_at).where(snapshots.c.snapshot == snapshot)
+    ).first()
+    if row is None and snapshot != 0:
         raise NotFound(f"There is no snapshot {snapshot}.")
+    if row is not None and row.retired_at is not None:
+        hint = "`openbell snapshots` lists those that are; OPENBELL_SNAPSHOT_DAYS says for how long, and a pin keeps one longer."
+        raise NotFound(f"Snapshot {snapshot} is no longer kept: its files may be gone.", hint=hint)
     found: dict[str, DatasetState] = {
         row["dataset"]: {
             "version": row["version"],
@@ -42,7 +45,7 @@ def state(connection: Connection, snapshot: int) -> SnapshotState:
     }
     for dataset, facts in _files(connection, {name: known["version"] for name, known in found.items()}):
         found[dataset]["files"].append(facts)
-    at = clock.iso(published_at) if published_at else ""
+    at = clock.iso(row.published_at) if row is not None else ""
     return {"snapshot": snapshot, "published_at": at, "datasets": found, "releases": releases.announced(connection, snapshot)}
 
 
@@ -106,7 +109,7 @@ def publish(connection: Connection, fence: Fence, node: str, publication: Public
     again. Nothing staged that differs is `unchanged`.
     """
     guard(connection, fence)
-    current = _lock(connection)
+    current = lock(connection)
     makes = {file["dataset"] for file in publication["files"]}
     first = turns.ahead(connection, fence, makes, publication.get("passes"))
     changed = None if first else _changed(connection, publication["files"])
@@ -137,7 +140,7 @@ def publish(connection: Connection, fence: Fence, node: str, publication: Public
     return "published", {**published, "releases": releases.announced(connection, snapshot)}
 
 
-def _lock(connection: Connection) -> int:
+def lock(connection: Connection) -> int:
     """The newest snapshot, held still until the commit."""
     current = connection.execute(select(lake.c.snapshot).with_for_update()).scalar()
     if current is None:

@@ -55,6 +55,26 @@ def write(connection: Connection, rows: Sequence[Mapping[str, Any]], *, snapshot
             events.receive(connection, str(uuid7()), EVENT, payload, by="service")
 
 
+def restored(connection: Connection, old: int, state: SnapshotState) -> None:
+    """Dates that were released since that older snapshot stand again as they stood there; those that came later are withdrawn."""
+    later = select(releases.c.trade_date).where(releases.c.snapshot > old).distinct()
+    own = select(releases).where(releases.c.trade_date.in_(later), releases.c.snapshot <= old)
+    before = {row["trade_date"]: row for row in connection.execute(own.order_by(releases.c.seq)).mappings()}
+    days = sorted(connection.execute(later).scalars())
+    stood = [day for day in days if day in before and before[day]["status"] in READABLE]
+    datasets = {name: {"version": known["version"], "rows": known["rows"]} for name, known in state["datasets"].items()}
+    rows: list[dict[str, Any]] = []
+    for day in days:
+        if day in stood:
+            again = {"status": before[day]["status"], "coverage": before[day]["coverage"]}
+            row = {**again, "datasets": datasets if day in stood[-ANNOUNCED:] else None, "detail": f"as in snapshot {old}"}
+        else:
+            row = {"status": "withdrawn", "coverage": None, "datasets": None, "detail": f"it is not in snapshot {old}"}
+        rows.append({"trade_date": day, **row})
+    if rows:
+        write(connection, rows, snapshot=state["snapshot"], run_id=None)
+
+
 def block(connection: Connection, run_id: str, sentence: str) -> None:
     """A quality gate stopped the run: readers keep what was released of its trade date before. Without one there is no row."""
     day = connection.execute(select(runs.c.trade_date).where(runs.c.id == run_id)).scalar()
