@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from app.definitions import Dataset, registry
 from app.errors import Invalid, Unavailable
-from app.stocks import catalog
 from app.stocks.lake.market_lake import market_lake
 from app.stocks.lake.rows import ENCODED
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores, load_indicators
@@ -185,30 +183,3 @@ def test_every_shipped_op_answers_to_its_names_with_the_suffix() -> None:
     for op in shipped.values():
         for name in (op.spec.name, *op.spec.aliases):
             assert registry.ops[f"{name.removesuffix('_op')}_op"] is op
-
-
-def test_the_rhythm_is_shipped_under_its_names() -> None:
-    found: dict[str, dict[str, Any]] = {}
-    for each in catalog.shipped():
-        found.setdefault(each.kind, {})[each.document["name"]] = each.document
-    jobs = {"daily_sync_job", "completion_job", "indicator_job", "scoring_save_job", "daily_data_sync", "data_completion"}
-    assert jobs | {"scoring_and_save", "daily_full_pipeline", "stock_analysis_job"} <= found["job"].keys()
-    assert found["job"]["daily_sync_job"]["tags"] == {"type": "sync", "frequency": "daily"}
-    fires = {name: document["job"] for name, document in (found["schedule"] | found["trigger"]).items()}
-    assert fires == {
-        "daily_sync_schedule": "daily_sync_job",
-        "daily_sync_on_vendor_ready": "daily_sync_job",
-        "trigger_completion_on_sync_success": "completion_job",
-        "completion_deep_schedule": "completion_job",
-        "trigger_indicators_on_completion_success": "indicator_job",
-        "afternoon_calculation_schedule": "indicator_job",
-        "trigger_scoring_on_indicator_success": "scoring_save_job",
-        "trigger_factors_on_indicator_success": "factor_job",
-    }
-    assert (registry.ops["sync_ohlcv"].spec.retry, registry.ops["sync_ohlcv"].spec.tags["importance"]) == (
-        registry.ops["sync_ohlcv_op"].spec.retry,
-        "critical",
-    )
-    retry = registry.ops["sync_ohlcv"].spec.retry
-    assert retry is not None
-    assert (retry.max_retries, retry.delay) == (3, 60)

@@ -162,11 +162,20 @@ class MarketLake:
 
     def restore(self, staged: Sequence[StagedFile]) -> None:
         """Take up what finished steps staged. Raises FileNotFoundError when one of the files is gone."""
-        for file in staged:
-            if not (self.folder / file["path"]).is_file():
-                raise FileNotFoundError(f"the staged file {file['path']} is gone")
+        self._check_there(staged)
         self._staging.restore(staged)
         self._carry_over()
+
+    def take_over(self, files: Sequence[StagedFile]) -> set[str]:
+        """Stage what another run had staged and not published, on the snapshot that this run builds on.
+
+        Answers the computed datasets that are left out, because what they were computed of has been published anew since.
+        Raises FileNotFoundError when one of the files is gone.
+        """
+        self._check_there(files)
+        left = self._staging.take_over(files)
+        self._carry_over()
+        return left
 
     def publication(self) -> Publication:
         """What a publishing step is to name now: the staged files, what was noted of their datasets, and what that releases."""
@@ -210,6 +219,11 @@ class MarketLake:
         stale = self._staging.drop_stale(keep)
         self._carry_over()
         return stale
+
+    def _check_there(self, files: Sequence[StagedFile]) -> None:
+        for file in files:
+            if not (self.folder / file["path"]).is_file():
+                raise FileNotFoundError(f"the staged file {file['path']} is gone")
 
     def _carry_over(self) -> None:
         """Build every staged file again whose base is no longer the base snapshot's."""

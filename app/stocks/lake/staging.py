@@ -118,6 +118,21 @@ class Staging:
         with self._lock:
             self._staged.extend(files)
 
+    def take_over(self, files: Sequence[StagedFile]) -> set[str]:
+        """Put another run's files on top, as the step under way would; the datasets whose files are left out as stale."""
+        with self._lock:
+            self._look()
+            self.restore(files)
+            paths = {file["path"] for file in files}
+            stale = [file for file in self.drop_stale({file["path"] for file in self._staged} - paths) if file["path"] in paths]
+            kept = [file for file in files if file not in stale]
+            step = contract.staging.get()
+            if step is not None:
+                step.extend(kept)
+            if isinstance(step, Work):
+                step.makes |= {file["dataset"] for file in kept}
+            return {file["dataset"] for file in stale}
+
     def move_to(self, state: SnapshotState, *, own: bool = False) -> None:
         """Take another base; what it holds already is no longer staged. `own`: this run published it."""
         with self._lock:

@@ -11,7 +11,7 @@ from app.stocks.ops.complete import check_bars
 from app.stocks.ops.validate import known_history
 
 
-@op
+@op(aliases=("load_base_data", "load_base_data_op"))
 def load_processed_data(context: OpContext) -> Dataset:
     """The bars as they stand after completion. Raises Unavailable when those of the run's trade date are not there."""
     known_history(context)
@@ -23,7 +23,7 @@ def load_processed_data(context: OpContext) -> Dataset:
     return lake.reference("daily_bars", rows=sum(file["rows"] for file in lake.files("daily_bars")))
 
 
-@op(timeout_seconds=3600)
+@op(aliases=("calculate_technical_indicators", "calculate_technical_indicators_op"), timeout_seconds=3600)
 def calc_technical(context: OpContext, data: Dataset, *, symbols: Symbols | None = None) -> pa.Table:
     """The technical columns of every row whose input changed, by key. `symbols` narrows that; the rest stays due."""
     check_bars(data)
@@ -32,7 +32,7 @@ def calc_technical(context: OpContext, data: Dataset, *, symbols: Symbols | None
     return rows
 
 
-@op(timeout_seconds=3600)
+@op(aliases=("calculate_fundamental_indicators", "calculate_fundamental_indicators_op"), timeout_seconds=3600)
 def calc_fundamental(context: OpContext, data: Dataset, *, symbols: Symbols | None = None) -> pa.Table:
     """The fundamental columns of the same rows, each value from its known_date on."""
     check_bars(data)

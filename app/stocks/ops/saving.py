@@ -6,7 +6,7 @@ from app.definitions import Dataset, OpContext, op
 from app.errors import Unavailable
 from app.stocks.lake.market_lake import market_lake
 
-_SAME = ("save_to_parquet", "save_to_duckdb", "save_to_storage")
+_SAME = ("save_to_parquet", "save_to_duckdb", "save_to_storage", "save_final")
 """One publication is all of these."""
 
 
