@@ -27,6 +27,7 @@ from app.api.routes.operation import operation
 from app.api.routes.ops import ops
 from app.api.routes.pipelines import pipelines
 from app.api.routes.pools import pools
+from app.api.routes.quarantine import quarantine
 from app.api.routes.repairs import repairs
 from app.api.routes.runs import runs
 from app.api.routes.schedules import schedules
@@ -37,7 +38,7 @@ from app.manager import PipelineManager
 # What is asked most stands first: routes are tried in order.
 _UNDER_BASE = (
     jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers, deadlines,
-    firings, events, pools, calendars, backfills, repairs, corrections, documents, api_keys,
+    firings, events, pools, calendars, backfills, repairs, corrections, quarantine, documents, api_keys,
 )  # fmt: skip
 
 

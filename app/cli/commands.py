@@ -16,6 +16,7 @@ from app.cli.keys import keys
 from app.cli.logs import logs
 from app.cli.options import Json, Pairs, pairs
 from app.cli.patience import Patient
+from app.cli.quarantine import quarantine
 from app.cli.repair import repair
 from app.cli.service import NoService, Refused, Unclear, connect, path
 from app.errors import ConfigurationError, OpenbellError
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(keys, name="keys")
 app.add_typer(database, name="db")
 app.add_typer(calendar, name="calendar")
+app.add_typer(quarantine, name="quarantine")
 
 Tags = Annotated[list[str] | None, typer.Option("--tag", "-t", metavar="NAME=VALUE", help="A tag of the run.")]
 

@@ -45,7 +45,7 @@ class Corrections:
         """The run that puts them right. Raises as plan_correction."""
         plan = self.plan_correction(dataset, symbol, trade_date, values)
         row = {name: plan[name] for name in ("dataset", "order_book_id", "trade_date")}
-        return _request({"kind": "correct", **row, "values": dict(values), "reason": reason, "who": who}, trade_date)
+        return change_request({"kind": "correct", **row, "values": dict(values), "reason": reason, "who": who}, trade_date)
 
     def withdrawal_request(
         self, dataset: str, symbol: str, trade_date: date, columns: Sequence[str] | None, *, reason: str, who: str
@@ -60,7 +60,7 @@ class Corrections:
             )
         row = {"dataset": dataset, "order_book_id": standing[0]["order_book_id"], "trade_date": trade_date.isoformat()}
         names = list(columns) if columns is not None else None
-        return _request({"kind": "withdraw", **row, "columns": names, "reason": reason, "who": who}, trade_date)
+        return change_request({"kind": "withdraw", **row, "columns": names, "reason": reason, "who": who}, trade_date)
 
     def list_corrections(self, dataset: str, symbol: str | None = None) -> list[dict[str, Any]]:
         """The corrections that stand, by instrument, day and column. Raises Invalid for a dataset that takes none."""
@@ -80,5 +80,6 @@ class Corrections:
             raise Unavailable(f"The lake did not answer: {error.detail}", hint="Try again.") from error
 
 
-def _request(change: dict[str, Any], trade_date: date) -> RunRequest:
+def change_request(change: dict[str, Any], trade_date: date) -> RunRequest:
+    """The run that makes a change by hand."""
     return RunRequest({"change": change}, trade_date, note=f"{change['reason']} ({change['who']})")

@@ -13,11 +13,11 @@ from app.errors import Conflict, Invalid, NotFound, NoWorker, QueueFull
 from app.manager.backfills import Backfills
 from app.manager.calendars import Calendars
 from app.manager.checking import checked
-from app.manager.corrections import Corrections
 from app.manager.deadlines import Deadlines
 from app.manager.folders import Folders
 from app.manager.operation import Operation
 from app.manager.people import People
+from app.manager.quarantine import Quarantine
 from app.manager.queries import Queries
 from app.manager.repair import Repairs
 from app.manager.retrying import retry
@@ -35,7 +35,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs, Corrections):
+class PipelineManager(Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs, Quarantine):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

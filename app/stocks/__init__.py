@@ -4,6 +4,7 @@ Importing it registers what it brings: the lake, the ops, the calendars, the shi
 """
 
 from app.stocks import catalog, exchanges, missing, queries, readiness
+from app.stocks.corrections import queries as changes_by_hand
 from app.stocks.factors.declare import factor
 from app.stocks.lake import market_lake
 from app.stocks.ops import (
@@ -26,6 +27,7 @@ from app.stocks.ops import (
 __all__ = [
     "calculation",
     "catalog",
+    "changes_by_hand",
     "complete",
     "completion",
     "correct",

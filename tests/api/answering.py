@@ -1,5 +1,6 @@
 """The queries of app.stocks, answered in this process over the database's snapshots, as a child answers them."""
 
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +9,9 @@ import app.stocks  # noqa: F401  (registers the queries)
 from app.definitions import registry
 from app.runner.call import params_of
 from app.runner.queries import _wants_context
+from app.runner.values import to_json
 from app.stocks.lake.market_lake import MarketLake
-from app.store import lake
+from app.store import calendars, lake
 from app.store.database import Database
 
 
@@ -24,8 +26,15 @@ class Answering:
     def ask(self, name: str, params: dict[str, Any], timeout: float = 5) -> Any:
         self.asked.append(params)
         query = registry.queries[name]
-        context = [SimpleNamespace(lake_at=self.lake_at)] if _wants_context(query) else []
-        return query.function(*context, **params_of(f"query {name!r}", query.params_model, params))
+        facts = {"lake_at": self.lake_at, "lake": self.lake_at(), "sessions": self.sessions}
+        context = [SimpleNamespace(**facts)] if _wants_context(query) else []
+        result = query.function(*context, **params_of(f"query {name!r}", query.params_model, params))
+        return to_json(result, name) if isinstance(result, dict | list) else result
+
+    def sessions(self, calendar: str = "XSHG") -> list[date]:
+        """Every known session of an exchange."""
+        with self._database.read() as connection:
+            return calendars.between(connection, calendar)
 
     def lake_at(self, number: int | None = None) -> MarketLake:
         """The lake of that snapshot, or of the newest."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
+from tests.api.answering import Answering
 from tests.api.conftest import House
 
 _HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "talib", "alembic", "typer", "exchange_calendars", "rqdatac")
@@ -74,11 +76,12 @@ def test_the_examples_are_valid(house: House, document: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [*GenerationMode])
-def test_no_request_breaks_it_or_its_description(house: House, mode: GenerationMode) -> None:
+def test_no_request_breaks_it_or_its_description(house: House, mode: GenerationMode, tmp_path: Path) -> None:
     """Requests as the document describes them, and as it forbids them: answered as it says, and never with a 5xx."""
     house.plant()
     house.worker()
     house.manager.run_job("j")
+    house.manager.queries = Answering(house.database, tmp_path)
     house.app.state.watch.stop()  # a stream would not end by itself
     headers = {"Authorization": f"Bearer {house.keys['admin']}"}
     schema = schemathesis.openapi.from_asgi("/openapi.json", house.app, headers=headers)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from app.errors import Invalid
+from app.stocks.corrections.queries import correction_plan, corrections_of
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores
-from app.stocks.ops.correct import change_by_hand, correction_plan, corrections_of
+from app.stocks.ops.correct import change_by_hand
 from app.stocks.ops.validate import validate_data_quality
 from tests.stocks.bar_files import Row, row, write
 from tests.stocks.op_context import Bench, Context

@@ -1,4 +1,4 @@
-"""What a person asks for: to put values right, or to withdraw that."""
+"""What a person asks for: to put values right, or to withdraw that, to let a row in."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -35,4 +35,11 @@ class Withdraw(_Change):
     columns: list[str] | None = None
 
 
-Change = Annotated[Correct | Withdraw, Field(discriminator="kind")]
+class Override(_Change):
+    """Let a row in that a check kept out: now, and whenever exactly that row comes again."""
+
+    kind: Literal["override"]
+    fingerprint: str
+
+
+Change = Annotated[Correct | Withdraw | Override, Field(discriminator="kind")]

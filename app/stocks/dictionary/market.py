@@ -53,12 +53,20 @@ FUNDAMENTALS = Spec(
     ),
 )
 
+OVERRIDDEN = "overridden"
+"""The fact that tells that a person has let a row in."""
+_OVERRIDES = (
+    Column("overridden_at", "string", "UTC", "when a person let the row in", "人工放行时间"),
+    Column("overridden_by", "string", "", "who let it in", "放行人"),
+    Column("override_reason", "string", "", "why, in a sentence", "放行原因"),
+)
 QUARANTINE = Spec(
     "quarantine",
     "Rows that a check kept out of their dataset",
     "隔离数据",
     key=("dataset", "fingerprint"),
     month_of=None,
+    grows=lambda facts: _OVERRIDES if facts.get(OVERRIDDEN) else (),
     columns=(
         Column("dataset", "string", "", "where the row would have gone", "目标数据集", nullable=False),
         Column("fingerprint", "string", "", "hash of the rejected row, so that it is kept once", "指纹", nullable=False),

@@ -12,7 +12,7 @@ from app.errors import Invalid
 from app.stocks import calendar, gaps
 from app.stocks.intake.intake import roll_of
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window
-from app.stocks.quality import panel
+from app.stocks.quality import panel, quarantine
 from app.stocks.quality.gate import pass_gate
 from app.stocks.quality.report import NAMES, Report
 
@@ -25,6 +25,8 @@ def examine(
         raise Invalid(f"there is no check {unknown[0]!r}{suggestion(unknown[0], NAMES)}", hint=f"checks are {', '.join(NAMES)}")
     report = Report.begin(window.start, window.end, block)
     roll = roll_of(context, symbols)
+    let_in = quarantine.overridden(context.lake, start=window.start, end=window.end, symbols=symbols)
+    report.let_in = let_in if let_in.num_rows else None
     read = partial(context.lake.read, "daily_bars", columns=panel.COLUMNS, symbols=symbols)
     past = read(start=window.before(), end=window.start - timedelta(days=1))
     for year in window.years():

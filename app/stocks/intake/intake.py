@@ -16,7 +16,7 @@ from app.stocks.corrections.over import over
 from app.stocks.intake.failures import SourceMismatch, refused
 from app.stocks.intake.plan import Span
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, closed
-from app.stocks.quality import panel
+from app.stocks.quality import panel, quarantine
 from app.stocks.quality.screen import screen
 from app.stocks.sources import Answer, Data, Health, Source, Unavailable, open_source
 
@@ -112,7 +112,7 @@ class Intake:
     def store(self, delivered: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> None:
         """Correct and screen rows, infer who rested between them and what stands around them in the lake, stage all that."""
         delivered = over(self.context.lake, "daily_bars", delivered)
-        screened = screen(delivered, self.sessions)
+        screened = screen(delivered, self.sessions, quarantine.let_in(self.context.lake))
         rested = self._rested(screened.rows, span, roll, window)
         staged = pa.concat_tables([_canonical(screened.rows), _canonical(rested)])
         if staged.num_rows:

@@ -71,7 +71,9 @@ class Cursor:
         return table.slice(0, here)
 
     def _read(self, groups: list[int]) -> pa.Table:
-        with pq.ParquetFile(self._path, metadata=self._metadata, read_dictionary=list(self._spec.strings)) as file:
+        there = self._metadata.schema.names
+        texts = [name for name in self._spec.strings if name in there]
+        with pq.ParquetFile(self._path, metadata=self._metadata, read_dictionary=texts) as file:
             table = file.read_row_groups(groups, columns=self._columns)
         for name in self._columns:
             # A dataset may have grown since the file was written.

@@ -1,31 +1,33 @@
-"""change_by_hand: what a person puts right or takes back; and what a face asks before and after."""
+"""change_by_hand: what a person puts right, takes back, lets in."""
 
-import json
+from collections.abc import Callable
 from datetime import UTC, date
 from typing import Any
 
 import pyarrow as pa
 
-from app.definitions import Dataset, OpContext, op, query
+from app.definitions import Dataset, OpContext, op
 from app.errors import Invalid
 from app.stocks import dictionary
-from app.stocks.corrections import over, proposal, values
-from app.stocks.corrections.change import Change, Correct, Withdraw
+from app.stocks.corrections import letting_in, over, proposal, values
+from app.stocks.corrections.change import Change, Correct, Override, Withdraw
+from app.stocks.dictionary.market import OVERRIDDEN
 from app.stocks.ids import canonical
 from app.stocks.intake.window import known_sessions
 from app.stocks.lake.market_lake import MarketLake, market_lake
 from app.stocks.lake.rows import keys_of
+from app.stocks.quality import quarantine
 
 _BARS = "daily_bars"
 
 
 @op
 def change_by_hand(context: OpContext, *, change: Change) -> Dataset:
-    """Stage what a person puts right, and the row as it is with that; or take corrections back.
+    """Stage what a person puts right, and the row as it is with that; take corrections back; or let a row in that was kept out.
 
     Raises Invalid where that may not be: what was true when it was asked for may have changed since.
     """
-    made = _correct(context, change) if isinstance(change, Correct) else _withdraw(context, change)
+    made = _DO[change.kind](context, change)
     context.log.info(f"{change.kind} by {change.who}: {change.reason}", **made)
     return Dataset(_BARS, 1)
 
@@ -34,8 +36,7 @@ def _correct(context: OpContext, change: Correct) -> dict[str, Any]:
     lake, day = market_lake(context), change.trade_date
     found = proposal.propose(lake, known_sessions(context), change.dataset, change.order_book_id, day, change.values)
     found.faults.finish("The correction is not valid.")
-    at = context.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    facts = {"reason": change.reason, "who": change.who, "at": at}
+    facts = {"reason": change.reason, "who": change.who, "at": _now(context)}
     rows = proposal.table(change.dataset, found.order_book_id, day, found.after, **facts)
     # What the source says is not what an earlier correction put there.
     known = _by_column(lake, change.dataset, found.order_book_id, day)
@@ -67,33 +68,32 @@ def _withdraw(context: OpContext, change: Withdraw) -> dict[str, Any]:
     return {"order_book_id": symbol, "trade_date": day.isoformat(), "columns": names, "kept_out": why or None}
 
 
+def _override(context: OpContext, change: Override) -> dict[str, Any]:
+    lake = market_lake(context)
+    entry = letting_in.entry(lake, change.fingerprint)
+    why = letting_in.refusal(lake, entry) if entry.num_rows else f"there is no such row in quarantine: {change.fingerprint}"
+    if why:
+        raise Invalid(f"The row may not be let in: {why}.", hint="openbell quarantine lists what was kept out")
+    row = quarantine.rows(entry)
+    lake.note("quarantine", **{OVERRIDDEN: True})
+    said = {"overridden_at": _now(context), "overridden_by": change.who, "override_reason": change.reason}
+    lake.stage("quarantine", pa.Table.from_pylist([{**entry.to_pylist()[0], **said}], schema=lake.spec("quarantine").arrow))
+    lake.stage(quarantine.BARS, row)
+    key = row.select(["order_book_id", "trade_date"]).to_pylist()[0]
+    return {**key, "trade_date": key["trade_date"].isoformat(), "fingerprint": change.fingerprint}
+
+
+_DO: dict[str, Callable[[OpContext, Any], dict[str, Any]]] = {
+    "correct": _correct,
+    "withdraw": _withdraw,
+    "override": _override,
+}
+
+
+def _now(context: OpContext) -> str:
+    return context.now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _by_column(lake: MarketLake, dataset: str, order_book_id: str, day: date) -> dict[str, dict[str, Any]]:
     standing = over.of(lake, dataset, start=day, end=day, symbols=[order_book_id])
     return {row["column"]: row for row in standing.to_pylist()}
-
-
-@query
-def correction_plan(
-    context: Any, *, dataset: str, order_book_id: str, trade_date: date, values: dict[str, Any]
-) -> dict[str, Any]:
-    """What a correction would change: the instrument's canonical id, each column `before` and `after`; nothing is done.
-
-    `faults`: why it may not be, each with its place in the request and a sentence.
-    """
-    lake = market_lake(context)
-    found = proposal.propose(lake, context.sessions("XSHG"), dataset, order_book_id, trade_date, values)
-    faults = [{"pointer": fault.pointer, "message": fault.message} for fault in found.faults.found]
-    return {"order_book_id": found.order_book_id, "faults": faults, "before": found.before, "after": found.after}
-
-
-@query
-def corrections_of(context: Any, *, dataset: str, symbol: str | None = None) -> dict[str, Any]:
-    """`items`: the corrections that stand, by instrument, day and column; `fault`: why that dataset has none, else empty."""
-    fault = proposal.no_dataset(dataset)
-    narrow = {"symbols": [canonical(symbol) or symbol]} if symbol is not None else {}
-    rows = [] if fault else over.of(market_lake(context), dataset, **narrow).to_pylist()
-    return {"fault": fault, "items": [{**row, "value": _json(row["value"]), "replaced": _json(row["replaced"])} for row in rows]}
-
-
-def _json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)

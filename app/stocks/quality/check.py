@@ -33,6 +33,8 @@ class Check:
     policy: Policy
     weight: float
     find: Callable[[Panel], Found]
+    final: bool = False
+    """Nobody may let such a row in: nothing could be calculated from it."""
 
 
 @dataclass

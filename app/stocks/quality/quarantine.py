@@ -6,7 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.definitions.lake import Lake
 from app.stocks import dictionary
+from app.stocks.dictionary.market import OVERRIDDEN
 
 BARS = "daily_bars"
 
@@ -19,6 +21,19 @@ def rows(kept_out: pa.Table) -> pa.Table:
     # Numbers that JSON has no word for were written as text: nan, inf.
     columns = [pa.array([_as(field.type, row.get(field.name)) for row in read], field.type) for field in schema]
     return pa.table(columns, schema=schema)
+
+
+def let_in(lake: Lake) -> frozenset[str]:
+    """The fingerprints of rows that a person let in."""
+    return frozenset(overridden(lake).column("fingerprint").to_pylist())
+
+
+def overridden(lake: Lake, **narrow: Any) -> pa.Table:
+    """The rows that were kept out until a person let them in. `narrow`: start, end, symbols."""
+    if not lake.facts("quarantine").get(OVERRIDDEN):
+        return dictionary.get("quarantine").arrow.empty_table()
+    every = lake.read("quarantine", **narrow)
+    return every.filter(pc.is_valid(every.column("overridden_at")))
 
 
 def _as(kind: pa.DataType, value: Any) -> Any:

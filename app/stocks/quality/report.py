@@ -1,7 +1,7 @@
 """One examination of bars: what each check came to, how complete they are, one number for all."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.stocks import calendar
+from app.stocks import bar_keys, calendar
 from app.stocks.gaps import Grid
 from app.stocks.quality import neighbours, rows
 from app.stocks.quality.check import COMPLETENESS, DUPLICATES, EXAMPLES, Check, Policy, Verdict
@@ -37,6 +37,8 @@ class Report:
     expected_names: set[str] = field(default_factory=set)
     missing_names: set[str] = field(default_factory=set)
     """Instruments of which at least one expected row is not there."""
+    let_in: pa.Table | None = None
+    """Keys of rows that a person let in: no check that keeps rows out counts them."""
     incomplete: dict[str, float] = field(default_factory=dict)
     """The coverage of every day on which a row is missing."""
 
@@ -57,8 +59,11 @@ class Report:
         self.examined += judged
         self.adjusted |= panel.has("adj_factor")
         self.verdicts[DUPLICATES].checked += judged
+        own = None if self.let_in is None else ~bar_keys.among(panel.table, self.let_in).to_numpy(zero_copy_only=False)
         for check in CHECKS:
             found, verdict = check.find(panel), self.verdicts[check.name]
+            if check.policy == "quarantine" and own is not None:
+                found = replace(found, failed=found.failed & own)
             before = verdict.failed
             verdict.add(panel, found)
             if check.policy == "quarantine" and verdict.failed > before:
@@ -86,6 +91,8 @@ class Report:
 
     def count_kept_out(self, quarantine: pa.Table) -> None:
         """Add the rows that stand in the dataset quarantine for the examined days."""
+        if "overridden_at" in quarantine.column_names:
+            quarantine = quarantine.filter(pc.is_null(quarantine.column("overridden_at")))
         newest = quarantine.filter(pc.equal(quarantine.column("dataset"), "daily_bars")).sort_by([("trade_date", "descending")])
         for row in newest.to_pylist():
             verdict = self.verdicts.get(row["check"])

@@ -87,10 +87,10 @@ def vwap(panel: Panel) -> Found:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("instrument", "the id is that of an A-share", "quarantine", 1, instrument),
-    Check("session", "the exchange trades on that day", "quarantine", 1, session),
-    Check("nulls", "a traded day has all four prices", "quarantine", 2, nulls),
-    Check("positive", "prices are positive", "quarantine", 2, positive),
+    Check("instrument", "the id is that of an A-share", "quarantine", 1, instrument, final=True),
+    Check("session", "the exchange trades on that day", "quarantine", 1, session, final=True),
+    Check("nulls", "a traded day has all four prices", "quarantine", 2, nulls, final=True),
+    Check("positive", "prices are positive", "quarantine", 2, positive, final=True),
     Check("ohlc", "low is the least and high the greatest price", "quarantine", 2, ohlc),
     Check("volume", "a traded day has a volume", "quarantine", 1, volume),
     Check("vwap", "turnover per share lies within low..high", "quarantine", 2, vwap),

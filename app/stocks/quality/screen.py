@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from app.stocks.quality import rows
 from app.stocks.quality.check import DUPLICATES
 from app.stocks.quality.gate import QualityGate
 from app.stocks.quality.panel import Panel
+from app.stocks.quality.quarantine import BARS
 
 _KEY = ("order_book_id", "trade_date")
 _PASSES = -1
@@ -44,10 +45,11 @@ class Screened:
         return int(sum(self.kept_out.column("occurrences").to_pylist()))
 
 
-def screen(delivery: pa.Table, sessions: Sequence[date]) -> Screened:
+def screen(delivery: pa.Table, sessions: Sequence[date], let_in: Collection[str] = ()) -> Screened:
     """Part a delivery of daily bars: of equal rows with one key one passes, of contradicting ones none.
 
-    Raises QualityGate at once when most of a large delivery is bad.
+    Those whose fingerprint is `let_in` pass whatever a check finds. Raises QualityGate at once when most of a large delivery
+    is bad.
     """
     delivery = bar_keys.in_order(delivery)
     panel = Panel.of(delivery, sessions)
@@ -62,14 +64,28 @@ def screen(delivery: pa.Table, sessions: Sequence[date]) -> Screened:
         why = f"{rows.CHECKS[reason[at]].name}: {found[reason[at]].say(at)}"
         raise QualityGate(f"{len(failed)} of {len(delivery)} rows are bad, such as {one} {day}, {why}")
     out = [_Out(int(at), rows.CHECKS[reason[at]].name, found[reason[at]].say(int(at))) for at in failed]
-    passes = reason == _PASSES
+    out = _without(delivery, out, let_in)
+    passes = np.ones(len(delivery), dtype=bool)
+    passes[[one.row for one in out]] = False
     for group in _repeated(panel, passes):
         differing = _differing(delivery, group)
-        for row in group if differing else group[1:]:
-            passes[row] = False
-            why = f"{len(group)} rows for one day differ in {', '.join(differing)}" if differing else "the same row once more"
-            out.append(_Out(row, DUPLICATES, why))
+        why = f"{len(group)} rows for one day differ in {', '.join(differing)}" if differing else "the same row once more"
+        double = [_Out(row, DUPLICATES, why) for row in group]
+        kept_out = _without(delivery, double, let_in) if differing else double[1:]
+        # One a key, however many were let in.
+        through = [one for one in double if one not in kept_out][:1]
+        for copy in double:
+            if copy not in through:
+                passes[copy.row] = False
+                out.append(copy)
     return Screened(delivery.filter(pa.array(passes)), _quarantine(delivery, out))
+
+
+def _without(delivery: pa.Table, out: list[_Out], let_in: Collection[str]) -> list[_Out]:
+    """Those whose row nobody let in."""
+    if not let_in or not out:
+        return out
+    return [one for one, (fingerprint, _) in zip(out, _fingerprints(delivery, out), strict=True) if fingerprint not in let_in]
 
 
 def _repeated(panel: Panel, passes: Flags) -> list[list[int]]:
@@ -91,14 +107,19 @@ def _differing(delivery: pa.Table, group: list[int]) -> list[str]:
 
 def _quarantine(delivery: pa.Table, out: Sequence[_Out]) -> pa.Table:
     made: dict[str, dict[str, Any]] = {}
+    delivered = delivery.select([*_KEY, "source"]).take(pa.array([one.row for one in out], pa.int64())).to_pylist()
+    for one, kept, (fingerprint, text) in zip(out, delivered, _fingerprints(delivery, out), strict=True):
+        kept |= {"dataset": BARS, "fingerprint": fingerprint, "check": one.check, "reason": one.why, "row": text}
+        made.setdefault(fingerprint, kept | {"occurrences": 0})["occurrences"] += 1
+    return pa.Table.from_pylist(list(made.values()), schema=dictionary.get("quarantine").arrow)
+
+
+def _fingerprints(delivery: pa.Table, out: Sequence[_Out]) -> Iterator[tuple[str, str]]:
+    """What a row is known by again, and the row as text."""
     delivered = delivery.take(pa.array([one.row for one in out], pa.int64())).to_pylist()
     for one, row in zip(out, delivered, strict=True):
         text = json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
-        fingerprint = hashlib.sha256(f"{one.check} {text}".encode()).hexdigest()[:20]
-        kept = {name: row[name] for name in (*_KEY, "source")}
-        kept |= {"dataset": "daily_bars", "fingerprint": fingerprint, "check": one.check, "reason": one.why, "row": text}
-        made.setdefault(fingerprint, kept | {"occurrences": 0})["occurrences"] += 1
-    return pa.Table.from_pylist(list(made.values()), schema=dictionary.get("quarantine").arrow)
+        yield hashlib.sha256(f"{one.check} {text}".encode()).hexdigest()[:20], text
 
 
 def _plain(value: Any) -> Any:
