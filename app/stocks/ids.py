@@ -1,10 +1,15 @@
-"""Vendors' ids of A-shares and the canonical one: `600000.SH`, `sh.600000`, `SH600000` and `600000` are `600000.XSHG`."""
+"""Vendors' ids of A-shares and the canonical one: `600000.SH`, `sh.600000`, `SH600000` and `600000` are `600000.XSHG`.
+
+An id that an exchange has replaced stands for the one of today: `830799.BJ` is `920799.BJSE`.
+"""
 
 import re
 from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+from app.stocks import code_changes
 
 _EXCHANGES = {"SH": "XSHG", "SS": "XSHG", "XSHG": "XSHG", "SZ": "XSHE", "XSHE": "XSHE", "BJ": "BJSE", "BJSE": "BJSE"}
 _SUFFIX = re.compile(r"([0-9]{6})\.([A-Z]{2,4})")
@@ -15,7 +20,13 @@ _BY_DIGITS = (("92", "BJSE"), ("6", "XSHG"), ("9", "XSHG"), *((digit, "XSHE") fo
 
 
 def canonical(text: str) -> str | None:
-    """The canonical id, of whatever kind of instrument; None when the text is no id of the three exchanges."""
+    """The canonical id of today, of whatever kind of instrument; None when the text is no id of the three exchanges."""
+    written = as_written(text)
+    return written and code_changes.shipped().get(written, written)
+
+
+def as_written(text: str) -> str | None:
+    """The id in canonical form, be it one of today or a former one; None when the text is no id of the three exchanges."""
     text = text.strip().upper()
     if match := _SUFFIX.fullmatch(text):
         digits, mark = match.groups()

@@ -56,7 +56,7 @@ def test_missing_columns_are_told_with_their_other_names(tmp_path: Path, session
     given = row()
     del given["volume"], given["trade_date"]
     answer = refused(write(tmp_path / f"bars{suffix}", [given]), sessions)
-    assert "lacks trade_date (or date, datetime); volume (or vol); it has order_book_id, open" in answer.detail
+    assert "lacks trade_date (or date, datetime, trade_time); volume (or vol); it has order_book_id, open" in answer.detail
     assert "docs/file-source.md" in answer.hint
 
 

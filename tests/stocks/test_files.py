@@ -135,7 +135,9 @@ def test_valuations_beside_the_bars_are_fundamentals(tmp_path: Path, sessions: l
         ("000001", "000001.XSHE"),
         ("000001.SH", "000001.XSHG"),
         ("920819", "920819.BJSE"),
-        ("430047.BJ", "430047.BJSE"),
+        ("430047.BJ", "920047.BJSE"),  # its code of today, which need not end like the old one
+        ("831167", "920267.BJSE"),
+        ("000022.SZ", "001872.XSHE"),
         ("900901", "900901.XSHG"),
         ("600000.XSHG", "600000.XSHG"),
         ("600001.SIM", None),
@@ -209,6 +211,7 @@ def test_other_delimiters_and_a_byte_order_mark(tmp_path: Path, sessions: list[d
 def test_the_document_names_every_alias() -> None:
     text = (Path(__file__).parents[2] / "docs" / "file-source.md").read_text()
     said = set(re.findall(r"`([a-z_]+)`", text))
-    assert {alias.name for alias in aliases.NAMES} | {alias.means.column for alias in aliases.NAMES} <= said
-    required = ", ".join(f"`{name}`" for name in aliases.REQUIRED)
+    for kind in aliases.KINDS:
+        assert {alias.name for alias in kind.names} | {alias.means.column for alias in kind.names} <= said, kind.name
+    required = ", ".join(f"`{name}`" for name in aliases.BARS.required)
     assert f"Required: {required}." in text

@@ -9,13 +9,13 @@ from app.stocks.dictionary.corrections import CORRECTIONS
 from app.stocks.dictionary.factors import FACTORS
 from app.stocks.dictionary.indicators import INDICATORS
 from app.stocks.dictionary.market import DAILY_BARS, FUNDAMENTALS, QUARANTINE
-from app.stocks.dictionary.reference import INSTRUMENTS, TRADING_CALENDAR
+from app.stocks.dictionary.reference import REFERENCE
 from app.stocks.dictionary.scores import SCORES
 from app.stocks.schema import Spec
 
 DATASETS: dict[str, Spec] = {
     spec.name: spec
-    for spec in (INSTRUMENTS, TRADING_CALENDAR, DAILY_BARS, FUNDAMENTALS, INDICATORS, FACTORS, SCORES, QUARANTINE, CORRECTIONS)
+    for spec in (*REFERENCE, DAILY_BARS, FUNDAMENTALS, INDICATORS, FACTORS, SCORES, QUARANTINE, CORRECTIONS)
 }  # fmt: skip
 
 

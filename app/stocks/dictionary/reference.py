@@ -1,5 +1,6 @@
-"""What stands still: which instruments there are, and on which days their exchange trades."""
+"""What stands beside prices: which instruments there are, their codes and corporate actions, and when their exchange trades."""
 
+from app.stocks.dictionary.market import ORDER_BOOK_ID, SOURCE, TRADE_DATE
 from app.stocks.schema import Column, Spec
 
 INSTRUMENTS = Spec(
@@ -18,7 +19,9 @@ INSTRUMENTS = Spec(
         Column("listed_date", "date", "", "first trading day; null when unknown", "上市日期"),
         Column("delisted_date", "date", "", "first day without trading; null while listed", "退市日期"),
         Column("round_lot", "integer", "shares", "smallest order", "最小交易单位"),
-        Column("source", "string", "", "where the row came from", "数据来源", nullable=False, provenance=True),
+        Column("is_st", "boolean", "", "under special treatment in these days; null when unknown", "是否ST"),
+        Column("industry", "string", "", "the source's own classification; null when unknown", "所属行业"),
+        SOURCE,
     ),
 )
 
@@ -31,6 +34,52 @@ TRADING_CALENDAR = Spec(
     columns=(
         Column("calendar", "string", "", "exchange, as XSHG", "交易所", nullable=False),
         Column("trade_date", "date", "", "a day with trading", "交易日", nullable=False),
-        Column("source", "string", "", "where the row came from", "数据来源", nullable=False, provenance=True),
+        SOURCE,
     ),
 )
+
+CORPORATE_ACTIONS = Spec(
+    "corporate_actions",
+    "What shareholders got on an ex-date: cash and new shares, by share held before",
+    "分红送转（按除权除息日）",
+    key=("order_book_id", "ex_date"),
+    month_of=None,
+    columns=(
+        ORDER_BOOK_ID,
+        Column("ex_date", "date", "", "first session without the right", "除权除息日", nullable=False),
+        Column("cash_dividend", "float", "CNY", "cash a share, before tax; 0 for none", "每股派息（税前）", nullable=False),
+        Column("split_ratio", "float", "", "shares after, by share before; 1 for no split", "每股变为股数", nullable=False),
+        SOURCE,
+    ),
+)
+
+CODE_CHANGES = Spec(
+    "code_changes",
+    "Codes that an exchange changed; all rows of the instrument stand under the current one",
+    "证券代码变更",
+    key=("old_id",),
+    month_of=None,
+    columns=(
+        Column("old_id", "string", "", "the code before", "原证券代码", nullable=False),
+        Column("order_book_id", "string", "", "the code that followed it", "现证券代码", nullable=False),
+        Column("from_date", "date", "", "first day of the new code", "变更日期", nullable=False),
+        SOURCE,
+    ),
+)
+
+CONFIRMED_EMPTY = Spec(
+    "confirmed_empty",
+    "Expected rows of daily_bars for which the source, asked when it was ready for the day, has nothing",
+    "数据源确认无数据的日行情",
+    key=("order_book_id", "trade_date"),
+    month_of=None,
+    columns=(
+        ORDER_BOOK_ID,
+        TRADE_DATE,
+        Column("asked_date", "date", "", "day on which the source was asked last", "最近询问日期", nullable=False),
+        Column("expires_date", "date", "", "from this day on it is asked again", "有效期至", nullable=False),
+        SOURCE,
+    ),
+)
+
+REFERENCE = (INSTRUMENTS, TRADING_CALENDAR, CODE_CHANGES, CORPORATE_ACTIONS, CONFIRMED_EMPTY)

@@ -27,7 +27,8 @@ def missing(context: OpContext, roll: gaps.Roll, past: Window, symbols: Sequence
     roll = seen(market_lake(context), roll, past.sessions)
     found = []
     for year in past.years():
-        keys = context.lake.read("daily_bars", columns=_KEY, start=year.start, end=year.end, symbols=symbols)
+        own = None if symbols is None else roll.ids
+        keys = context.lake.read("daily_bars", columns=_KEY, start=year.start, end=year.end, symbols=own)
         grid = gaps.grid(roll, keys, year.inside)
         found.append(grid.cells(grid.missing))
     rows = pa.concat_tables(found)

@@ -11,6 +11,7 @@ from app.definitions.names import suggestion
 from app.errors import Invalid
 from app.stocks import calendar, gaps
 from app.stocks.intake.intake import roll_of
+from app.stocks.intake.reference import stage_calendar
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window
 from app.stocks.quality import panel, quarantine
 from app.stocks.quality.gate import pass_gate
@@ -24,7 +25,9 @@ def examine(
     if unknown := sorted(set(block) - set(NAMES)):
         raise Invalid(f"there is no check {unknown[0]!r}{suggestion(unknown[0], NAMES)}", hint=f"checks are {', '.join(NAMES)}")
     report = Report.begin(window.start, window.end, block)
+    stage_calendar(context)
     roll = roll_of(context, symbols)
+    symbols = None if symbols is None else roll.ids
     let_in = quarantine.overridden(context.lake, start=window.start, end=window.end, symbols=symbols)
     report.let_in = let_in if let_in.num_rows else None
     read = partial(context.lake.read, "daily_bars", columns=panel.COLUMNS, symbols=symbols)
@@ -43,10 +46,11 @@ def examine(
 
 
 def touched(context: OpContext, ready: date, sessions: list[date]) -> Window:
-    """The months in which this run staged bars, up to `ready`; the newest sessions when it staged none."""
+    """The months in which this run staged bars, up to `ready`; the newest sessions of the history when it staged none."""
     staged = [file for file in context.lake.staged() if file["dataset"] == "daily_bars"]
     days = [date.fromisoformat(day) for file in staged for day in (file["min_date"], file["max_date"]) if day]
-    back = calendar.back(sessions, ready, LOOKBACK_SESSIONS)
+    first = context.lake.facts("daily_bars").get("history_from", date.min.isoformat())
+    back = max(calendar.back(sessions, ready, LOOKBACK_SESSIONS), date.fromisoformat(first))
     return Window(min([*days, ready] if days else [back]), ready, sessions)
 
 

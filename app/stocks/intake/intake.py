@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 from app.definitions import OpContext
 from app.definitions.names import suggestion
 from app.errors import Invalid
-from app.stocks import bar_keys, calendar, dictionary, gaps
+from app.stocks import bar_keys, calendar, code_changes, dictionary, gaps
 from app.stocks.corrections.over import over
 from app.stocks.intake.failures import SourceMismatch, refused
 from app.stocks.intake.plan import Span
+from app.stocks.intake.reference import stage_instruments
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, closed
+from app.stocks.lake.market_lake import market_lake
 from app.stocks.quality import panel, quarantine
 from app.stocks.quality.screen import screen
 from app.stocks.sources import Answer, Data, Health, Source, Unavailable, open_source
@@ -60,8 +62,9 @@ class Intake:
         health = self._healthy()
         self.first = max(health.first_date, context.settings.history_start or date.min)
         self.ready = closed(context, sessions, health.ready_through)
+        self.offered = source.capabilities()
         history = {"history_from": self.first.isoformat(), "ready_through": self.ready.isoformat()}
-        context.lake.note("daily_bars", quality=None, source=source.name, **history)
+        context.lake.note("daily_bars", quality=None, source=source.name, offered=sorted(self.offered), **history)
         self.taken = Taken()
 
     def _healthy(self) -> Health:
@@ -77,8 +80,9 @@ class Intake:
     def roll(self, symbols: Sequence[str] | None = None) -> gaps.Roll:
         """Whom to expect, after the source's newest word on instruments. Raises Invalid for a symbol that it does not know."""
         table = self._table(self.source.instruments())
+        changes = self._table(self.source.code_changes()) if "code_changes" in self.offered else None
         if table is not None:
-            self.context.lake.stage("instruments", table)
+            stage_instruments(market_lake(self.context), table, changes)
         return roll_of(self.context, symbols)
 
     def take(self, spans: Sequence[Span], window: Window, roll: gaps.Roll) -> None:
@@ -87,19 +91,19 @@ class Intake:
         self.take_fundamentals(spans)
 
     def take_bars(self, spans: Sequence[Span], window: Window, roll: gaps.Roll) -> None:
-        """Fetch and stage the bars of the spans, year by year."""
+        """Fetch and stage the bars of the spans, year by year, and what happened on their ex-dates."""
         for year in window.years():
             pieces = [piece for span in spans if (piece := span.within(year)) is not None]
             if not pieces or self.context.cancelled:
                 continue
+            self._actions(pieces, roll)
             tables = [table for piece in pieces if (table := self._bars(piece, roll)) is not None]
             if tables:
                 self.store(pa.concat_tables(tables), _hull(pieces), roll, window)
 
     def take_fundamentals(self, spans: Sequence[Span]) -> int:
         """Fetch and stage the fundamentals of the spans, where the source offers any; how many rows."""
-        offered = "fundamentals" in self.source.capabilities()
-        return sum(self._fundamentals(span) for span in spans) if offered else 0
+        return sum(self._fundamentals(span) for span in spans) if "fundamentals" in self.offered else 0
 
     def cells(self, wanted: pa.Table, window: Window, roll: gaps.Roll) -> None:
         """Fetch and stage rows of single missing cells."""
@@ -142,6 +146,15 @@ class Intake:
         others = pa.array(sorted(set(roll.ids) - set(span.ids)), pa.string())
         return table.filter(pc.invert(pc.is_in(table.column("order_book_id"), others)))
 
+    def _actions(self, pieces: Sequence[Span], roll: gaps.Roll) -> None:
+        if "corporate_actions" not in self.offered:
+            return
+        answers = [self.source.corporate_actions(None if one.strangers else one.ids, one.start, one.end) for one in pieces]
+        tables = [table for answer in answers if (table := self._table(answer)) is not None]
+        if tables:
+            rows = pa.concat_tables(tables)
+            self.context.lake.stage("corporate_actions", rows.filter(pc.is_in(rows.column("order_book_id"), pa.array(roll.ids))))
+
     def _fundamentals(self, span: Span) -> int:
         start = span.start - REPORTS_BEFORE if span.new else span.start
         table = self._table(self.source.fundamentals(span.ids, start, span.end))
@@ -157,10 +170,12 @@ class Intake:
 
 
 def roll_of(context: OpContext, symbols: Sequence[str] | None) -> gaps.Roll:
-    """Whom the lake knows. Raises Invalid for a symbol that it does not."""
+    """Whom the lake knows; a symbol may be a code that has changed. Raises Invalid for a symbol that it does not know."""
     everyone = gaps.Roll.of(context.lake.read("instruments"))
     if symbols is None:
         return everyone
+    current = code_changes.successors(context.lake.read("code_changes"))
+    symbols = [current.get(one, one) for one in symbols]
     if unknown := sorted(set(symbols) - set(everyone.ids)):
         raise Invalid(f"there is no instrument {unknown[0]!r}{suggestion(unknown[0], everyone.ids)}")
     return everyone.only(symbols)

@@ -47,13 +47,19 @@ class Source(Protocol):
     """What the `source` column of its rows says, and what a lake born with it remembers."""
 
     def capabilities(self) -> frozenset[str]:
-        """The datasets that it can offer."""
+        """The datasets that it can offer. Of any other it answers Unavailable, for the reason `unsupported`."""
 
     def health(self) -> Health | Unavailable:
         """Whether it can be asked, and for which dates."""
 
     def instruments(self) -> Answer:
-        """Every instrument that it knows, delisted ones too."""
+        """Every instrument that it knows, delisted ones too, each with all the periods of its facts."""
+
+    def code_changes(self) -> Answer:
+        """The codes that changed, where it tells of any; its rows may bear either code."""
+
+    def corporate_actions(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
+        """Dividends and splits of these instruments (None: all) whose ex_date lies from start to end, both included."""
 
     def daily_bars(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
         """Bars of these instruments (None: all) from start to end, both included, as delivered: duplicates and errors too."""

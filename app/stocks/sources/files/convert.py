@@ -1,5 +1,6 @@
 """A vendor's columns in canonical types: text to numbers and days, exact about the row that cannot be read."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from app.stocks.sources.files.read import Opened
 _NULLS = pa.array(["", "nan", "none", "null", "na", "n/a", "-", "--"])
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _DAY = r"^(\d{4})[-/]?(\d{2})[-/]?(\d{2})([ T].*)?$"
+_INSTANT = r"^(\d{4})[-/]?(\d{2})[-/]?(\d{2})[ T](\d{2}):?(\d{2})(:?\d{2})?(\.\d+)?$"
 _TRUE = pa.array(["1", "true", "yes", "y", "是", "1.0"])
 _FALSE = pa.array(["0", "false", "no", "n", "否", "0.0"])
 _TRADING = pa.array(["1", "1.0", "交易", "trading", "normal"])
@@ -30,6 +32,14 @@ class Columns:
 
     def __contains__(self, name: str) -> bool:
         return name in self._opened.names
+
+    def __len__(self) -> int:
+        return int(self._opened.table.num_rows)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._opened.path
 
     def numbers(self, name: str) -> pa.Array:
         """float64 in the canonical unit; what says "nothing" is null, infinities stay."""
@@ -54,8 +64,11 @@ class Columns:
         self._refuse(name, values, pc.greater(pc.abs(values), 2.0**53), "is too large to be a number of shares")
         return pc.round(values).cast(pa.int64())
 
-    def days(self, name: str) -> pa.Array:
-        """date32 from days, instants, text (2025-08-29, 2025/08/29, 20250829) or integers (20250829); null is refused."""
+    def days(self, name: str, *, optional: bool = False) -> pa.Array:
+        """date32 from days, instants, text (2025-08-29, 2025/08/29, 20250829) or integers (20250829).
+
+        Null is refused, unless the column is `optional`.
+        """
         column = self._column(name)
         kind = column.type
         if pa.types.is_timestamp(kind):
@@ -73,17 +86,51 @@ class Columns:
         else:
             raise self._bad(name, f"holds {kind}, but days are needed")
         hint = "days are written 2025-08-29, 2025/08/29 or 20250829"
-        self._refuse(name, column, pc.is_null(days), "is no day", hint)
+        bad = pc.is_null(days)
+        if optional:
+            said = column if not pa.types.is_string(kind) else self._text(column)
+            bad = pc.and_(bad, pc.is_valid(said))
+        self._refuse(name, column, bad, "is no day", hint)
         return days
 
-    def order_book_ids(self, name: str) -> pa.Array:
-        """Canonical ids, as text; null is refused, and so is what is no id."""
+    def instants(self, name: str) -> pa.Array:
+        """Local wall time in milliseconds, without a zone, from instants or text (2025-08-29 10:30, 2025/08/29 10:30:00)."""
+        column = self._column(name)
+        if pa.types.is_timestamp(column.type):
+            local = pc.local_timestamp(column.cast(pa.timestamp("us", str(SHANGHAI)))) if column.type.tz else column
+            found = local.cast(pa.timestamp("ms"), safe=False)
+        elif pa.types.is_string(column.type):
+            encoded = column.dictionary_encode()
+            text = pc.replace_substring_regex(pc.utf8_trim_whitespace(encoded.dictionary), _INSTANT, r"\1-\2-\3 \4:\5")
+            stamps = pc.strptime(text, format="%Y-%m-%d %H:%M", unit="ms", error_is_null=True)
+            found = stamps.take(encoded.indices)
+        else:
+            raise self._bad(name, f"holds {column.type}, but instants are needed")
+        self._refuse(name, column, pc.is_null(found), "is no instant", "instants are written 2025-08-29 10:30")
+        return found
+
+    def times_of_day(self, name: str) -> int:
+        """How many different times of the day stand there; 0 for a column of days."""
+        column = self._column(name)
+        if pa.types.is_timestamp(column.type):
+            return len(
+                np.unique(column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).drop_null().to_numpy() % 86_400_000)
+            )
+        if not pa.types.is_string(column.type):
+            return 0
+        known = pc.unique(column)
+        timed = known.filter(pc.match_substring_regex(known, _INSTANT))
+        return len(pc.unique(pc.replace_substring_regex(timed, _INSTANT, r"\4:\5")))
+
+    def order_book_ids(self, name: str, *, current: bool = True) -> pa.Array:
+        """Canonical ids of today, or as they were once with `current` false; null is refused, and so is what is no id."""
         column = self._column(name)
         if not pa.types.is_string(column.type):
             hint = "write them as text, such as 000001.SZ: a number loses its leading zeros"
             raise self._bad(name, f"holds {column.type}, but ids are text", hint=hint)
         encoded = column.dictionary_encode()
-        known = pa.array([ids.canonical(text) for text in encoded.dictionary.to_pylist()], pa.string())
+        read = ids.canonical if current else ids.as_written
+        known = pa.array([read(text) for text in encoded.dictionary.to_pylist()], pa.string())
         found = known.take(encoded.indices)
         hint = "ids look like 600000.XSHG, 600000.SH, sh.600000 or SH600000; simulated ones are not taken"
         self._refuse(name, column, pc.is_null(found), "is no id of an A-share", hint)
@@ -105,8 +152,8 @@ class Columns:
         return pc.if_else(pc.is_valid(text), pc.invert(pc.is_in(text, _TRADING)), pa.scalar(None, pa.bool_()))
 
     def text(self, name: str) -> pa.Array:
-        """Text as it stands."""
-        return self._column(name).cast(pa.string())
+        """Text without blanks around it; what says "nothing" is null."""
+        return self._text(self._column(name).cast(pa.string()))
 
     def _column(self, name: str) -> pa.Array:
         column = self._opened.table.column(self._opened.names[name][0])

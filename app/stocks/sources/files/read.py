@@ -37,6 +37,7 @@ class Opened:
     path: Path
     table: pa.Table
     names: dict[str, tuple[str, float]]
+    kind: aliases.Kind
 
 
 def open_file(path: Path) -> Opened:
@@ -44,13 +45,14 @@ def open_file(path: Path) -> Opened:
     parquet = path.suffix.lower() != ".csv"
     try:
         names = pq.read_schema(path).names if parquet else _header(path)
-        found = aliases.resolve(names)
-        _check_names(path, names, found)
-        own = [name for name, _ in found.values()]
+        kind = aliases.kind_of(names)
+        found = aliases.resolve(names, kind)
+        _check_names(path, names, found, kind)
+        own = list(dict.fromkeys(name for name, _ in found.values()))
         table = pq.read_table(path, columns=own, partitioning=None) if parquet else _read_csv(path, names, own)
     except pa.ArrowException as error:
-        kind = "Parquet" if parquet else "CSV"
-        raise BadFile(path, f"is not a whole {kind} file: {_short(error)}", hint=_HINTS[parquet]) from None
+        form = "Parquet" if parquet else "CSV"
+        raise BadFile(path, f"is not a whole {form} file: {_short(error)}", hint=_HINTS[parquet]) from None
     except OSError as error:
         # Arrow also reports a damaged footer or page as an OSError without a number.
         if error.errno is not None:
@@ -58,7 +60,7 @@ def open_file(path: Path) -> Opened:
         raise BadFile(path, f"is not a whole Parquet file: {_short(error)}", hint=_HINTS[True]) from None
     if not table.num_rows:
         raise BadFile(path, "has no rows", hint="remove it, or export it again")
-    return Opened(path, table, found)
+    return Opened(path, table, found, kind)
 
 
 _HINTS = {
@@ -67,10 +69,10 @@ _HINTS = {
 }
 
 
-def _check_names(path: Path, names: Sequence[str], found: dict[str, tuple[str, float]]) -> None:
-    missing = [column for column in aliases.REQUIRED if column not in found]
+def _check_names(path: Path, names: Sequence[str], found: dict[str, tuple[str, float]], kind: aliases.Kind) -> None:
+    missing = [column for column in kind.required if column not in found]
     if missing:
-        known = {column: [alias.name for alias in aliases.NAMES if alias.means.column == column] for column in missing}
+        known = {column: [alias.name for alias in kind.names if alias.means.column == column] for column in missing}
         wanted = "; ".join(f"{column} (or {', '.join(known[column][1:])})" if known[column][1:] else column for column in missing)
         raise BadFile(path, f"lacks {wanted}; it has {', '.join(names[:40])}", hint="rename the columns: docs/file-source.md")
     for name in (own for own, _ in found.values()):

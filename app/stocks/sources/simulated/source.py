@@ -7,11 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from app.stocks import calendar
-from app.stocks.instruments import exchange_of
 from app.stocks.sources.answers import Answer, Data, Empty, Unavailable
-from app.stocks.sources.simulated import bars, dirt, statements
+from app.stocks.sources.simulated import actions, bars, dirt, periods, statements
 from app.stocks.sources.simulated.dirt import Dirt
-from app.stocks.sources.simulated.universe import NEVER, Universe
+from app.stocks.sources.simulated.universe import Universe
 from app.stocks.sources.source import Health
 
 NAME = "simulated"
@@ -49,8 +48,8 @@ class Simulated:
         self._dirt = dirt or Dirt()
 
     def capabilities(self) -> frozenset[str]:
-        """Instruments, bars, and what companies report."""
-        return frozenset({"instruments", "daily_bars", "fundamentals"})
+        """Instruments, bars, dividends and splits, and what companies report."""
+        return frozenset({"instruments", "daily_bars", "corporate_actions", "fundamentals"})
 
     def health(self) -> Health | Unavailable:
         """Ready up to the last session whose data hour has come."""
@@ -59,27 +58,25 @@ class Simulated:
         return Health(self._start, self._ready, f"{len(self._universe.numbers)} names, invented")
 
     def instruments(self) -> Answer:
-        """One row for each name; its facts never change."""
-        universe = self._universe
-        # Listings past the calendar's horizon have no first session yet.
-        known = universe.listed <= self._days[-1]
-        universe = universe.take(np.flatnonzero(known))
-        listed = pa.array(self._days[np.searchsorted(self._days, universe.listed)], pa.int32()).cast(pa.date32())
-        gone = pa.array(universe.delisted, pa.int32(), mask=universe.delisted == NEVER).cast(pa.date32())
-        count = len(universe.numbers)
-        columns = {
-            "order_book_id": pa.array(universe.ids, pa.string()),
-            "valid_from": listed,
-            "valid_to": pa.nulls(count, pa.date32()),
-            "name": pa.array(universe.names, pa.string()),
-            "board": pa.array(universe.boards.tolist(), pa.string()),
-            "exchange": pa.array([exchange_of(one) for one in universe.ids], pa.string()),
-            "listed_date": listed,
-            "delisted_date": gone,
-            "round_lot": pa.array(np.where(universe.boards == "star", 200, 100), pa.int64()),
-            "source": pa.repeat(self.name, count),
-        }
-        return Data(pa.table(columns))
+        """Every name with the periods that have begun."""
+        if self._ready is None:
+            return Unavailable("not_ready", "no session has closed yet")
+        (today,) = calendar.day_numbers([self._ready])
+        return _answer([periods.table(self._universe, self._days, int(today), self.name)])
+
+    def code_changes(self) -> Answer:
+        """None: an invented exchange keeps its codes."""
+        return Unavailable("unsupported", "no simulated instrument ever changed its code")
+
+    def corporate_actions(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
+        """What the factors of the bars are made of."""
+        asked = self._ask(ids, start, end)
+        if isinstance(asked, Unavailable):
+            return asked
+        universe, first, last = asked
+        blocks = self._blocks(universe, last - first + 1)
+        tables = (actions.table(names, self._days, self._anchor, first, last, self.name) for names in blocks)
+        return _answer([table for table in tables if table.num_rows])
 
     def daily_bars(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
         """Bars as this vendor delivers them, its errors included."""
