@@ -19,6 +19,7 @@ from app.api.routes.datasets import datasets
 from app.api.routes.deadlines import deadlines
 from app.api.routes.documents import documents
 from app.api.routes.events import events
+from app.api.routes.factors import factors
 from app.api.routes.firings import firings
 from app.api.routes.health import health
 from app.api.routes.jobs import jobs
@@ -37,7 +38,7 @@ from app.manager import PipelineManager
 
 # What is asked most stands first: routes are tried in order.
 _UNDER_BASE = (
-    jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers, deadlines,
+    jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers, deadlines, factors,
     firings, events, pools, calendars, backfills, repairs, corrections, quarantine, documents, api_keys,
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from app.cli.data import data
 from app.cli.database import database
 from app.cli.definitions import NotCompared, WouldBeRefused
 from app.cli.doctor import doctor
+from app.cli.factors import factors
 from app.cli.keys import keys
 from app.cli.logs import logs
 from app.cli.options import Json, Pairs, pairs
@@ -112,7 +113,7 @@ def run_job(
 for command in (
     jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, backfills.backfill, backfills.backfills,
-    repair, data, corrections.correct, corrections.corrections, jobs.ops, doctor,
+    repair, data, factors, corrections.correct, corrections.corrections, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):

@@ -14,6 +14,7 @@ from app.manager.backfills import Backfills
 from app.manager.calendars import Calendars
 from app.manager.checking import checked
 from app.manager.deadlines import Deadlines
+from app.manager.factors import Factors
 from app.manager.folders import Folders
 from app.manager.operation import Operation
 from app.manager.people import People
@@ -35,7 +36,7 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Repairs, Quarantine):
+class PipelineManager(Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Factors, Repairs, Quarantine):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

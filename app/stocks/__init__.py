@@ -5,6 +5,7 @@ Importing it registers what it brings: the lake, the ops, the calendars, the shi
 
 from app.stocks import catalog, exchanges, missing, queries, readiness
 from app.stocks.corrections import queries as changes_by_hand
+from app.stocks.factors import report
 from app.stocks.factors.declare import factor
 from app.stocks.lake import market_lake
 from app.stocks.ops import (
@@ -44,6 +45,7 @@ __all__ = [
     "queries",
     "readiness",
     "repair",
+    "report",
     "saving",
     "sync",
     "validate",

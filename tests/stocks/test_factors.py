@@ -1,7 +1,9 @@
 """Factors of one's own: what may be one, what its column holds, and what of it is calculated again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -9,15 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from app.errors import Invalid
 from app.stocks import factor
 from app.stocks.factors import due
 from app.stocks.factors.calculate import calculate
 from app.stocks.factors.call import FactorFailed
 from app.stocks.factors.declare import Factor, registered
+from app.stocks.factors.report import factor_report
 from app.stocks.indicators import calculate as indicators_of
-from app.stocks.lake.market_lake import MarketLake
+from app.stocks.lake.market_lake import MarketLake, market_lake
+from app.stocks.ops.calculation import calculate_indicators, calculate_scores
+from app.stocks.ops.factors import calculate_factors
 from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars, pick
+from tests.stocks.op_context import Bench
 from tests.stocks.test_indicators import CHANGES, paths
 
 
@@ -251,3 +258,104 @@ def test_a_version_follows_the_functions_and_numbers_that_a_factor_uses(monkeypa
     assert made() == first
     monkeypatch.setitem(globals(), "_SCALE", 3.0)
     assert made() != first
+
+
+def reported(lake: MarketLake, **asked: Any) -> dict[str, dict[str, Any]]:
+    context = SimpleNamespace(lake=lake, sessions=lambda: DAYS)
+    return {one["factor"]: one for one in factor_report(context, **asked)}
+
+
+def spearman(left: pd.Series, right: pd.Series) -> float:
+    both = pd.DataFrame({"left": left, "right": right}).dropna().rank()
+    return float(both["left"].corr(both["right"])) if len(both) > 2 else np.nan
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_the_report_equals_an_independent_calculation(tmp_path: Path, horizon: int) -> None:
+    raw = bars(symbols=12)
+    lake = lake_with(MemoryHost(tmp_path), raw, factors=[reversal()])
+    found = reported(lake, sessions=40, horizon=horizon)["reversal_5d"]
+    days = DAYS[-40:]
+    factor_of = values(lake).pivot(index="trade_date", columns="order_book_id", values="reversal_5d").loc[days]
+    close = raw.assign(close=raw["close"] * raw["adj_factor"]).pivot(index="trade_date", columns="order_book_id", values="close")
+    after = (close.shift(-horizon) / close - 1).loc[days]
+    after.iloc[-horizon:] = np.nan  # what comes after the newest day nobody knows
+    coefficients = pd.Series([spearman(factor_of.loc[day], after.loc[day]) for day in days]).dropna()
+    assert found["ic_dates"] == len(coefficients) == 40 - horizon
+    assert found["ic"] == pytest.approx(coefficients.mean())
+    assert found["ic_ratio"] == pytest.approx(coefficients.mean() / coefficients.std())
+    again = [spearman(factor_of.loc[day], factor_of.loc[before]) for before, day in pairwise(days)]
+    assert found["rank_autocorrelation"] == pytest.approx(np.mean(again))
+    best = [set(factor_of.loc[day].nlargest(3).index) for day in days]  # the top fifth of twelve
+    assert found["turnover"] == pytest.approx(np.mean([len(now - before) / len(now) for before, now in pairwise(best)]))
+    assert (found["coverage"], found["newest_date"]) == (1.0, DAYS[-1].isoformat())
+    assert (found["first_date"], found["last_date"]) == (days[0].isoformat(), days[-1].isoformat())
+
+
+def test_the_report_says_how_each_column_stands_to_its_code_and_its_data(tmp_path: Path) -> None:
+    host = MemoryHost(tmp_path)
+    known = bars(days=DAYS[:-1])
+    assert reported(host.lake()) == {}
+    host.publish(lake_with(host, known, factors=[reversal(), quiet_volume(), size_rank()]))
+    later = host.lake()
+    later.stage("daily_bars", CHANGES["a new day"])
+    assert {name: one["state"] for name, one in reported(later).items()} == {
+        "quiet_volume": "behind", "reversal_5d": "behind", "rsi_rank": "behind",
+    }  # fmt: skip
+    del registered["quiet_volume"], registered["rsi_rank"]
+
+    @factor(inputs=["rsi14"], kind="cross_section")
+    def rsi_rank(rsi14: pd.Series) -> pd.Series:
+        return rsi14.rank()
+
+    @factor
+    def fresh(close: pd.Series) -> pd.Series:
+        return close.ewm(span=5).mean()
+
+    told = reported(host.lake())
+    assert {name: one["state"] for name, one in told.items()} == {
+        "fresh": "new", "quiet_volume": "orphaned", "reversal_5d": "current", "rsi_rank": "stale",
+    }  # fmt: skip
+    assert told["rsi_rank"]["version"] != told["rsi_rank"]["calculated_version"]
+    assert (told["fresh"]["ic"], told["fresh"]["calculated_version"]) == (None, None)
+    assert told["quiet_volume"]["version"] is None
+    assert told["quiet_volume"]["ic"] is not None, "what is orphaned can still be judged"
+
+
+def test_scores_weigh_a_factor_of_ones_own_and_bring_it_up_to_date(bench: Callable[..., Bench]) -> None:
+    there, mine = bench(), reversal()
+    weights = {mine.name: 2.0, "rsi14": -1.0, "momentum_20d": 1.0}
+    context = there.run()
+    indicators = calculate_indicators(context, context.lake.stage("daily_bars", bars(symbols=12)))
+    calculate_scores(context, indicators, weights=weights)
+    there.publish(context)
+    scores = there.run().lake.read("scores").to_pandas().dropna(subset="total")
+    own = [f"contrib_{name}" for name in weights]
+    np.testing.assert_allclose(scores[own].sum(axis=1), scores["total"])
+    assert scores[own[0]].abs().max() > 0.1
+    factors = there.run().lake.read("factors").to_pandas().merge(scores, on=["order_book_id", "trade_date"])
+    day = factors[factors["trade_date"] == DAYS[-1]]
+    assert day["reversal_5d"].rank().tolist() == day[own[0]].rank().tolist()
+
+    restated = there.run()
+    changed = restated.lake.stage("daily_bars", pick(bars(), "600000.XSHG", DAYS[-2]).assign(close=99.0, high=99.0))
+    calculate_scores(restated, calculate_indicators(restated, changed), weights=weights)
+    assert {file["dataset"] for file in restated.lake.staged()} >= {"factors", "scores"}
+
+    back = there.run()
+    calculate_scores(back, market_lake(back).reference("indicators"))
+    assert own[0] not in back.lake.read("scores").column_names
+    with pytest.raises(ValueError, match="there is no factor 'reversal'; did you mean 'reversal_5d'"):
+        calculate_scores(back, market_lake(back).reference("indicators"), weights={"reversal": 1.0})
+
+
+def test_the_op_names_what_it_does_not_know(bench: Callable[..., Bench]) -> None:
+    there, mine = bench(), reversal()
+    context = there.run()
+    indicators = calculate_indicators(context, context.lake.stage("daily_bars", bars()))
+    with pytest.raises(Invalid) as refused:
+        calculate_factors(context, indicators, factors=[mine.name, "reversal"])
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.message[:44]) == ("/factors/1", "is no factor; did you mean 'reversal_5d'? (r")
+    assert calculate_factors(context, indicators).rows == len(market_lake(context).read("indicators"))
+    assert context.metrics["factors"] == "reversal_5d"
