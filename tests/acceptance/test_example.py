@@ -25,6 +25,15 @@ def test_a_users_package_brings_its_ops_its_job_and_its_schedule(
     assert run["status"] == "succeeded", run
     assert steps["keep_liquid"]["metrics"]["record_count"] > 0
     assert steps["rank_by_turnover"]["status"] == "succeeded"
+    for name in ("daily_full_pipeline", "factor_job"):
+        done = service.http.post(f"/api/v1/jobs/{name}/runs?wait=60", json={}).json()
+        assert done["status"] == "succeeded", done
+    factors = {one["factor"]: one for one in service.http.get("/api/v1/factors").json()["items"]}
+    assert {one["state"] for one in factors.values()} == {"current"}
+    assert factors.keys() == {"calm_value", "illiquidity_20d", "reversal_5d"}
+    assert factors["reversal_5d"]["coverage"] > 0.9
+    columns = service.http.get("/api/v1/datasets/factors").json()["dictionary"]["columns"]
+    assert [column["name"] for column in columns][2:] == sorted(factors)
     # Whether a name closed at its limit is the market's matter: the branch ran, or says why it did not.
     branch = steps["list_at_limit"]
     assert branch["status"] == "succeeded" or branch["reason"] == "missing_input"

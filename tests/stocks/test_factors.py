@@ -1,8 +1,11 @@
 """Factors of one's own: what may be one, what its column holds, and what of it is calculated again."""
 
+import importlib.util
+import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +25,7 @@ from app.stocks.indicators import calculate as indicators_of
 from app.stocks.lake.market_lake import MarketLake, market_lake
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores
 from app.stocks.ops.factors import calculate_factors
+from tests.conftest import ROOT
 from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars, pick
 from tests.stocks.op_context import Bench
@@ -359,3 +363,22 @@ def test_the_op_names_what_it_does_not_know(bench: Callable[..., Bench]) -> None
     assert (fault.pointer, fault.message[:44]) == ("/factors/1", "is no factor; did you mean 'reversal_5d'? (r")
     assert calculate_factors(context, indicators).rows == len(market_lake(context).read("indicators"))
     assert context.metrics["factors"] == "reversal_5d"
+
+
+EXAMPLE = ROOT / "examples" / "liquid_stocks" / "liquid_stocks" / "factors.py"
+
+
+def test_the_page_shows_the_factors_of_the_example_which_are_some(tmp_path: Path) -> None:
+    page, text = (ROOT / "docs" / "factors.md").read_text(), EXAMPLE.read_text()
+    for shown in re.findall(r"((?:^    @factor.*\n)(?:^    .*\n)+)", page, re.MULTILINE):
+        assert dedent(shown).strip() in text
+    spec = importlib.util.spec_from_file_location("liquid_factors", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    raw = bars(symbols=12)
+    lake = lake_with(MemoryHost(tmp_path), raw.assign(total_turnover=raw["volume"] * raw["close"]))
+    assert calculate(lake, registered.values()).factors == ["reversal_5d", "illiquidity_20d", "calm_value"]
+    found = values(lake, "600000.XSHG")
+    assert found["illiquidity_20d"].notna().sum() == len(DAYS) - 19
+    assert found["calm_value"].isna().all(), "there are no fundamentals here"

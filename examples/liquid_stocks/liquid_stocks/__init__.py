@@ -1,8 +1,8 @@
-"""Which names trade enough to be bought, and which closed at their limit: ops of a user, outside of Openbell's code.
+"""Which names trade enough to be bought, and which closed at their limit: ops and factors of a user, outside of Openbell's code.
 
 Importing it registers what it brings. `OPENBELL_OP_MODULES=liquid_stocks` has every run process import it.
 """
 
-from liquid_stocks import jobs, ops
+from liquid_stocks import factors, jobs, ops
 
-__all__ = ["jobs", "ops"]
+__all__ = ["factors", "jobs", "ops"]
