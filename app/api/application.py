@@ -29,9 +29,11 @@ from app.api.routes.ops import ops
 from app.api.routes.pipelines import pipelines
 from app.api.routes.pools import pools
 from app.api.routes.quarantine import quarantine
+from app.api.routes.releases import releases
 from app.api.routes.repairs import repairs
 from app.api.routes.runs import runs
 from app.api.routes.schedules import schedules
+from app.api.routes.snapshots import snapshots
 from app.api.routes.triggers import triggers
 from app.api.waiting import Watch
 from app.manager import PipelineManager
@@ -39,7 +41,7 @@ from app.manager import PipelineManager
 # What is asked most stands first: routes are tried in order.
 _UNDER_BASE = (
     jobs, runs, logs, pipelines, operation, datasets, ops, schedules, triggers, deadlines, factors,
-    firings, events, pools, calendars, backfills, repairs, corrections, quarantine, documents, api_keys,
+    firings, events, pools, calendars, backfills, repairs, releases, snapshots, corrections, quarantine, documents, api_keys,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli import backfills, become_service, corrections, deadlines, definitions, follow, jobs, runs, screen, timing
+from app.cli import backfills, become_service, corrections, deadlines, definitions, follow, jobs, releases, runs, screen, timing
 from app.cli.calendar import calendar
 from app.cli.data import data
 from app.cli.database import database
@@ -116,5 +116,8 @@ for command in (
     repair, data, factors, corrections.correct, corrections.corrections, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
+for noun in (releases.releases, releases.snapshots, releases.pin, releases.unpin):
+    app.command()(noun)
+app.command("restore-snapshot")(releases.restore)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):
     app.command()(verb)

@@ -136,10 +136,11 @@ class Engine:
         try:
             with self._database.read() as connection:
                 newest = lake.newest(connection)
+                nobody_shows = lake.is_restore(connection, newest)
         except Unavailable:
             return
         behind = newest if self._shown() < newest else 0
-        if behind and behind == self._behind:
+        if behind and (nobody_shows or behind == self._behind):
             self._reveal()
         self._behind = behind
 

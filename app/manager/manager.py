@@ -20,9 +20,11 @@ from app.manager.operation import Operation
 from app.manager.people import People
 from app.manager.quarantine import Quarantine
 from app.manager.queries import Queries
+from app.manager.releases import Releases
 from app.manager.repair import Repairs
 from app.manager.retrying import retry
 from app.manager.rows import Rows
+from app.manager.snapshots import Snapshots
 from app.manager.timing import Timing
 from app.settings import Settings
 from app.store import audit, catalogue, claims, definitions, filed, idempotency, insights, pools, runs, saving, views, workers
@@ -36,7 +38,9 @@ WAIT_LIMIT = 60
 """Seconds that a face waits at most for a run."""
 
 
-class PipelineManager(Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Factors, Repairs, Quarantine):
+class PipelineManager(
+    Releases, Snapshots, Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Factors, Repairs, Quarantine
+):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
     def __init__(self, database: Database, settings: Settings, queries: Queries | None = None) -> None:

@@ -23,6 +23,11 @@ def newest(connection: Connection) -> int:
     return connection.execute(select(lake.c.snapshot)).scalar() or 0
 
 
+def is_restore(connection: Connection, snapshot: int) -> bool:
+    """Whether a person made that snapshot of an older one: then no run process makes its view."""
+    return connection.execute(select(snapshots.c.kind).where(snapshots.c.snapshot == snapshot)).scalar() == "restore"
+
+
 def state(connection: Connection, snapshot: int) -> SnapshotState:
     """Every dataset of a snapshot with its files. Raises NotFound, also for one that is no longer kept."""
     row = connection.execute(
