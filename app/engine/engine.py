@@ -22,7 +22,7 @@ from app.engine.worker import SLOTS, Worker
 from app.errors import Unavailable
 from app.settings import Settings
 from app.store import catalogue, lake
-from app.store.changes import TIMES
+from app.store.changes import LAKE, TIMES
 from app.store.database import Database
 
 _log = structlog.get_logger("openbell.engine")
@@ -42,6 +42,8 @@ class Engine:
         self._stopping = threading.Event()
         self._replacing = threading.Lock()
         self._duties: list[Duty] = []
+        self._readers_file = upkeep.ReadersFile(settings.data_dir)
+        self._holding = Duty("readers-file", database.changes, LAKE, self._readers_file.look)
         self._served: tuple[Catalogue, str] | None = None
         self._behind = 0
         self.catalogue: Catalogue | None = None
@@ -53,6 +55,7 @@ class Engine:
         self._children = ChildPool(self._forkserver, self._settings)
         self._watcher = Watcher(self._database)
         self._watcher.start()
+        self._holding.start()
         self._scheduler = _scheduler(self._settings.slots)
         self._scheduler.add_job(self.queries.reap_idle, "interval", seconds=_IDLE_CHECK_SECONDS, id="idle-query-child")
         self._scheduler.start()
@@ -192,7 +195,7 @@ class Engine:
     def stop(self) -> None:
         """Stop claiming, drain, hand back, deregister; then end the processes. The database is closed by its owner, last."""
         self._stopping.set()
-        for duty in self._duties:
+        for duty in (*self._duties, self._holding):
             duty.stop()
         if self.worker is not None:
             self.worker.stop()
@@ -204,6 +207,7 @@ class Engine:
         self.queries.close()
         self._watcher.stop()
         self._learning.join(timeout=5)
+        self._readers_file.let_go()
 
     def checks(self) -> dict[str, bool]:
         """What this process needs for its work, and whether it has it."""

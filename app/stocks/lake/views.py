@@ -3,10 +3,12 @@
     views/42/daily_bars/2026-11.parquet -> ../../../lake/daily_bars/2026-11-<hash>.parquet
     views/42/quarantine/empty.parquet    (of a dataset without rows: its columns)
     views/42/market.duckdb                 current -> views/42        market.duckdb -> current/market.duckdb
+    views/42/market.duckdb.wal -> nowhere
     views/42/_SUCCESS-2026-11-20.json    (of every trade date that was announced by then: see marks)
 
-Links are relative, so they survive a move of the data dir. Readers never lock: a view is built aside and renamed, `current` is
-moved in one step, and whoever holds an older view keeps it.
+Links are relative, so they survive a move of the data dir. Readers are in nobody's way: a view is built aside and renamed,
+`current` is moved in one step, and whoever holds an older view keeps it. Who is no reader is kept out: the DuckDB file is
+read-only, its log cannot be written, and who shows it holds a shared lock on it (`app.shown`).
 """
 
 import json
@@ -20,6 +22,7 @@ from filelock import FileLock
 
 from app.definitions.lake import SnapshotState
 from app.durable import sync
+from app.shown import Shown
 from app.stocks import dictionary
 from app.stocks.lake import marks
 from app.stocks.lake.warehouse import build
@@ -28,8 +31,13 @@ from app.stocks.schema import Spec
 CURRENT = "current"
 WAREHOUSE = "market.duckdb"
 LABEL = "snapshot.json"
+LOG = f"{WAREHOUSE}.wal"
+LOG_LINK = Path("nowhere") / LOG
+"""No folder of that name is there, so DuckDB's log cannot be made: not by root either, who may write into a file of any mode.
+To a reader a log that leads nowhere is none."""
 LOCK = ".lock"
 LOCK_SECONDS = 120
+_shown = Shown()
 
 
 def reveal(data_dir: Path, state: SnapshotState) -> None:
@@ -48,6 +56,8 @@ def reveal(data_dir: Path, state: SnapshotState) -> None:
             _write_warehouse(data_dir, state, view)
             _write_label(view, wanted)
         if shown(data_dir) <= state["snapshot"]:
+            # Before readers find it; the service holds it too (`engine.upkeep`), for when this process ends.
+            _shown.hold(view / WAREHOUSE)
             _point(data_dir / CURRENT, Path("views") / view.name)
             _point(data_dir / WAREHOUSE, Path(CURRENT) / WAREHOUSE)
 
@@ -117,6 +127,7 @@ def _write_warehouse(data_dir: Path, state: SnapshotState, view: Path) -> None:
         sync(aside)
         # Read-only: a notebook that opens it to write would leave a log beside it that the next reader replays.
         aside.chmod(0o444)
+        _point(view / LOG, LOG_LINK)
         aside.replace(view / WAREHOUSE)
     finally:
         aside.unlink(missing_ok=True)
