@@ -30,11 +30,13 @@ def examine(
     symbols = None if symbols is None else roll.ids
     let_in = quarantine.overridden(context.lake, start=window.start, end=window.end, symbols=symbols)
     report.let_in = let_in if let_in.num_rows else None
+    told = "corporate_actions" in context.lake.facts("daily_bars").get("offered", ())
+    actions = context.lake.read("corporate_actions", symbols=symbols) if told else None
     read = partial(context.lake.read, "daily_bars", columns=panel.COLUMNS, symbols=symbols)
     past = read(start=window.before(), end=window.start - timedelta(days=1))
     for year in window.years():
         rows = pa.concat_tables([past, read(start=year.start, end=year.end)])
-        bars = panel.Panel.of(rows, window.sessions, since=year.start, listed=roll.listed)
+        bars = panel.Panel.of(rows, window.sessions, since=year.start, listed=roll.listed, actions=actions)
         report.examine(bars)
         report.count_missing(gaps.grid(roll, rows, year.inside))
         past = bars.tail()

@@ -22,7 +22,6 @@ from app.stocks.quality import panel, quarantine
 from app.stocks.quality.screen import screen
 from app.stocks.sources import Answer, Data, Health, Source, Unavailable, open_source
 
-_AROUND = (*panel.COLUMNS, "split_factor")
 REPORTS_BEFORE = timedelta(days=370)
 """Before the first bar stands a report that is in force on it: annual ones come a year apart."""
 _RESUMES_WITHIN = timedelta(days=90)
@@ -133,7 +132,7 @@ class Intake:
 
     def _rested(self, rows: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
         start, end = calendar.back(self.sessions, span.start, LOOKBACK_SESSIONS), min(window.end, span.end + _RESUMES_WITHIN)
-        around = self.context.lake.read("daily_bars", columns=_AROUND, start=start, end=end, symbols=span.ids)
+        around = self.context.lake.read("daily_bars", columns=panel.COLUMNS, start=start, end=end, symbols=span.ids)
         others = around.filter(pc.invert(bar_keys.among(around, rows)))
         together = bar_keys.in_order(pa.concat_tables([others, _canonical(rows).select(others.column_names)]))
         grid = gaps.grid(roll.only(span.ids), together, calendar.between(self.sessions, start, end))

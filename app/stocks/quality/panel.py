@@ -15,7 +15,7 @@ from app.stocks.instruments import BOARDS, board_of
 UNKNOWN = -1
 COLUMNS = (
     "order_book_id", "trade_date", "open", "high", "low", "close", "prev_close", "volume", "total_turnover", "adj_factor",
-    "limit_up", "limit_down", "is_suspended", "is_st",
+    "split_factor", "limit_up", "limit_down", "is_suspended", "is_st",
 )  # fmt: skip
 """What a panel reads of daily_bars."""
 
@@ -34,10 +34,18 @@ class Panel:
     judged: Flags
     listed: Mapping[str, date]
     """Known listing dates."""
+    actions: pa.Table | None = None
+    """Rows of corporate_actions; None where the source tells of none."""
 
     @classmethod
     def of(
-        cls, table: pa.Table, sessions: Sequence[date], *, since: date | None = None, listed: Mapping[str, date] | None = None
+        cls,
+        table: pa.Table,
+        sessions: Sequence[date],
+        *,
+        since: date | None = None,
+        listed: Mapping[str, date] | None = None,
+        actions: pa.Table | None = None,
     ) -> "Panel":
         """A panel of these rows, in any order; those before `since` are not judged."""
         table = bar_keys.in_order(table)
@@ -48,7 +56,9 @@ class Panel:
         on_session = days[np.minimum(place, len(days) - 1)] == day
         judged = np.ones(len(day), bool) if since is None else day >= calendar.day_numbers([since])[0]
         code = encoded.indices.to_numpy().astype(np.int64)
-        return cls(table, encoded.dictionary.to_pylist(), code, day, np.where(on_session, place, -1), judged, listed or {})
+        return cls(
+            table, encoded.dictionary.to_pylist(), code, day, np.where(on_session, place, -1), judged, listed or {}, actions
+        )
 
     def column(self, name: str) -> Floats:
         """A column of numbers; NaN for null."""
