@@ -1,6 +1,8 @@
 """What nobody needs is taken away; what somebody may still need, and what is not the lake's, stays."""
 
+import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -53,6 +55,24 @@ def test_a_file_that_no_snapshot_names_goes_after_a_day_and_every_named_one_stay
     assert tidy(host, kept, seconds=3 * DAY) == 0, "a step under way is older"
     assert tidy(host, kept) == len(orphans) > 0
     assert files(host.folder) == named(host) | {kept}
+
+
+def test_what_a_view_shows_or_a_backup_lists_stays_though_no_snapshot_names_it_any_more(host: MemoryHost) -> None:
+    data_dir, newest = host.folder.parent, {f["path"] for f in host.states[-1]["datasets"]["daily_bars"]["files"]}
+    first = {f["path"] for f in host.states[1]["datasets"]["daily_bars"]["files"]}
+    backup = data_dir / "backups" / "20240901T000000Z" / "backup.json"
+    backup.parent.mkdir(parents=True)
+    backup.write_text(json.dumps({"files": [{"path": path, "bytes": 1} for path in sorted(first)]}))
+    for path in files(host.folder):
+        age(host.folder / path, 30 * DAY)
+    assert host.lake().tidy(newest, 60) == 0, "every view is there"
+    for number in (1, 2):
+        shutil.rmtree(data_dir / "views" / str(number))
+    host.lake().tidy(newest, 60)
+    assert files(host.folder) == newest | first
+    shutil.rmtree(backup.parent)
+    host.lake().tidy(newest, 60)
+    assert files(host.folder) == newest
 
 
 def test_what_is_half_written_goes_at_once_unless_a_step_under_way_may_write_it(host: MemoryHost) -> None:

@@ -1,9 +1,10 @@
 """Takes away what nobody needs any more: files that no snapshot names and no run builds on, half-written ones, old views.
 
-Only what bears a name as this lake gives them is touched, so a file that someone put there stays.
+What a view links to, or a backup in the data dir lists, is needed until that is gone. Only what bears a name as this lake gives them is touched, so a file that someone put there stays.
 """
 
 import contextlib
+import json
 import re
 import shutil
 import time
@@ -42,7 +43,8 @@ def tidy(data_dir: Path, newest: SnapshotState, named: Collection[str], age_seco
     lake = data_dir / "lake"
     half = [path for path in (lake / ASIDE).glob("*") if _ASIDE.fullmatch(path.name)]
     gone = sum(_unlink(lake, path, age_seconds) for path in half)
-    gone += sum(_unlink(lake, path, max(age_seconds, NAMELESS_SECONDS)) for path in _nameless(lake, frozenset(named)))
+    needed = frozenset({*named, *_listed(data_dir)})
+    gone += sum(_unlink(lake, path, max(age_seconds, NAMELESS_SECONDS)) for path in _nameless(lake, needed))
     return gone + _tidy_views(data_dir)
 
 
@@ -54,6 +56,17 @@ def _check_ours(data_dir: Path, newest: SnapshotState) -> None:
         raise Conflict(f"readers are shown snapshot {shown}, of which the database knows nothing: the lake is left as it is")
     if missing:
         raise Conflict(f"the lake lacks {missing[0]}, which the newest snapshot names: what is there is left as it is")
+
+
+def _listed(data_dir: Path) -> Iterator[str]:
+    """What views show and backups need: a notebook may read on, and a database that is put back names what it named."""
+    for label in data_dir.glob(f"views/*/{views.LABEL}"):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            for paths in json.loads(label.read_text())["files"].values():
+                yield from paths
+    for manifest in data_dir.glob("backups/*/backup.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            yield from (file["path"] for file in json.loads(manifest.read_text())["files"])
 
 
 def _nameless(lake: Path, named: frozenset[str]) -> Iterator[Path]:
