@@ -61,6 +61,34 @@ def test_a_simulated_market_ends_in_scores_and_the_second_run_changes_nothing(
     assert again.metrics["files"] == 0
 
 
+def test_a_run_with_one_symbol_leaves_every_other_row_of_scores_as_it_was(bench: MakeBench) -> None:
+    there = bench(simulated_symbols=20, simulated_years=0.5)
+    context = there.run()
+    newest = date(2026, 11, 20)
+    complete = complete_data(context, load_market_data(context, end_date=newest), end_date=newest)
+    save_results(context, calculate_scores(context, calculate_indicators(context, complete)))
+    there.publish(context)
+    before = there.run().lake.read("scores").to_pandas()
+    (one,) = before["order_book_id"].head(1)
+    # The same day once more, then the next day: of one instrument alone.
+    for day, outcome in ((newest, "unchanged"), (date(2026, 11, 23), "published")):
+        narrow = there.run()
+        asked: dict[str, Any] = {"symbols": [one], "start_date": day, "end_date": day}
+        complete = complete_data(narrow, load_market_data(narrow, **asked, refetch=True), **asked)
+        save_results(narrow, calculate_scores(narrow, calculate_indicators(narrow, complete, symbols=[one])))
+        assert there.publish(narrow) == outcome
+    after = there.run().lake.read("scores").to_pandas()
+    known = after["trade_date"] <= newest
+    pd.testing.assert_frame_equal(after[known].reset_index(drop=True), before)
+    assert after[~known]["order_book_id"].tolist() == [one]
+    whole = there.run()
+    complete = complete_data(whole, load_market_data(whole))
+    calculate_scores(whole, calculate_indicators(whole, complete))
+    found = market_lake(whole).read("scores").to_pandas()
+    assert len(found[found["trade_date"] == date(2026, 11, 23)]) > 10, "the next whole run scores the whole universe"
+    pd.testing.assert_frame_equal(found[found["trade_date"] <= newest].reset_index(drop=True), before)
+
+
 @pytest.mark.data
 def test_real_bars_reach_readers_alike_by_every_way(bench: MakeBench, market_data: Path) -> None:
     there = bench(source="files", files_path=str(market_data / "sse50_2025_daily.parquet"))

@@ -5,13 +5,14 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, TypeVar, cast, get_args, overload
 
 from app.definitions.names import is_name, suggestion
 from app.stocks.dictionary.scores import BUILT_IN
 from app.stocks.factors.inputs import KNOWN
 
 Kind = Literal["time_series", "cross_section"]
+F = TypeVar("F", bound=Callable[..., Any])
 _PLAIN = (bool, int, float, str, bytes, tuple, frozenset, type(None))
 
 
@@ -44,13 +45,13 @@ registered: dict[str, Factor] = {}
 
 
 @overload
-def factor(function: FunctionType) -> FunctionType: ...
+def factor(function: F) -> F: ...
 @overload
 def factor(
     *, name: str | None = None, inputs: Sequence[str] | None = None, lookback: int | None = None, kind: Kind = "time_series"
-) -> Callable[[FunctionType], FunctionType]: ...
+) -> Callable[[F], F]: ...
 def factor(
-    function: FunctionType | None = None,
+    function: F | None = None,
     *,
     name: str | None = None,
     inputs: Sequence[str] | None = None,
@@ -65,8 +66,8 @@ def factor(
     what it is, so it can be tested as one.
     """
 
-    def register(target: FunctionType) -> FunctionType:
-        made = _make(target, name or target.__name__, inputs, lookback, kind)
+    def register(target: F) -> F:
+        made = _make(cast(FunctionType, target), name or target.__name__, inputs, lookback, kind)
         other = registered.get(made.name)
         # A module that is imported again (a notebook cell, a reload) replaces its own.
         if other is not None and other.function.__module__ != target.__module__:

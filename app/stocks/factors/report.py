@@ -158,4 +158,5 @@ def _mean(values: Floats) -> float | None:
 
 
 def _numbers(rows: pa.Table, name: str) -> Floats:
-    return rows.column(name).cast(pa.float64()).to_numpy()
+    values: Floats = rows.column(name).cast(pa.float64()).to_numpy()
+    return values

@@ -14,6 +14,7 @@ from app.stocks.indicators import calculate as indicators_of
 from app.stocks.lake.market_lake import market_lake
 from app.stocks.scoring import calculate as scores_of
 from app.stocks.scoring import published
+from app.stocks.scoring.neutralise import Exposure
 from app.stocks.scoring.universe import Universe
 
 
@@ -56,6 +57,7 @@ def calculate_scores(
     weights: dict[FactorName, float] | None = None,
     universe: Universe = Universe(),  # noqa: B008  frozen
     min_factors: int = 3,
+    neutralise: list[Exposure] | None = None,
     start_date: date | None = None,
     end_date: date | None = None,
     publish: bool = False,
@@ -63,14 +65,14 @@ def calculate_scores(
     """Score the whole universe on every date whose input or rules changed.
 
     `weights` maps a factor to its weight, a minus where less is better; factors of one's own are brought up to date
-    first. `start_date` and `end_date` narrow the dates.
+    first. `neutralise` takes out of each factor what size or industry explains. `start_date` and `end_date` narrow the dates.
     There is one `scores`: a warning tells when other rules than the published ones replace it.
     """
     if indicators.name != "indicators":
         raise ValueError(f"scores are made from indicators, not from {indicators.name}: put calculate_indicators in between")
     lake = market_lake(context)
     narrowed = start_date is not None or end_date is not None
-    rules = published.described(weights, universe, min_factors, registered)
+    rules = published.described(weights, universe, min_factors, registered, neutralise or ())
     published.warn_of_others(context, rules, narrowed=narrowed)
     factors_of.calculate(lake, [registered[name] for name in rules["weights"] if name not in BUILT_IN])
     result = scores_of.calculate(
@@ -80,6 +82,7 @@ def calculate_scores(
         universe=universe,
         min_factors=min_factors,
         own=registered,
+        neutralise=neutralise or (),
         start=start_date,
         end=end_date,
     )

@@ -21,8 +21,10 @@ from app.stocks.lake.market_lake import MarketLake
 from app.stocks.lake.merge import upsert
 from app.stocks.lake.rows import form
 from app.stocks.lake.sweep import Block, Sweep
+from app.stocks.scoring import neutralise as neutralising
 from app.stocks.scoring import weights as weighing
 from app.stocks.scoring.month import FROM_BARS, Month, Rules
+from app.stocks.scoring.neutralise import Exposure, Industries, exposures
 from app.stocks.scoring.universe import LONG_AGO, NEVER, Universe, as_days, listed_dates
 
 VERSION = 1
@@ -47,15 +49,20 @@ def calculate(
     universe: Universe | None = None,
     min_factors: int = 3,
     own: Collection[str] = (),
+    neutralise: Collection[Exposure] = (),
     start: date | None = None,
     end: date | None = None,
 ) -> Result:
     """Stage the scores of every month whose bars, indicators, listings or rules changed since it was scored.
 
     `own` are the factors of one's own that weights may name; their columns must be up to date. `start` and `end` narrow
-    the dates; what they leave out stays due. Raises ValueError for weights that cannot be.
+    the dates; what they leave out stays due. Raises ValueError for weights that cannot be, Invalid where the lake cannot tell
+    what `neutralise` is to take out.
     """
-    rules = Rules(weighing.check(weights, min_factors, own), universe or Universe(), min_factors, as_days(sessions))
+    rules = Rules(
+        weighing.check(weights, min_factors, own), universe or Universe(), min_factors, as_days(sessions), exposures(neutralise)
+    )
+    neutralising.check(lake, rules.neutralise, rules.weights)
     scoring = _Scoring(lake, rules, start, end)
     return scoring.run()
 
@@ -69,6 +76,7 @@ class _Scoring:
         self._first: dict[str, int] = {}
         self._own = [name for name in rules.weights if name not in BUILT_IN]
         self._narrowed = start is not None or end is not None
+        self._industries = Industries(lake.read("instruments")) if "industry" in rules.neutralise else None
         listed = listed_dates(lake.read("instruments", columns=["order_book_id", "listed_date"]))
         self._listed = listed
         days = np.fromiter(listed.values(), dtype=np.int32, count=len(listed))
@@ -118,11 +126,17 @@ class _Scoring:
             "sessions": sessions[(sessions > first) & (sessions <= last)].tolist(),
             "next": sessions[sessions > last][:1].tolist(),
             **({"factors": self._stamp_of("factors", month)} if self._own else {}),
+            **self._neutral_stamp(first, last),
             "weights": self._rules.weights,
             "universe": self._rules.universe.model_dump(),
             "min_factors": self._rules.min_factors,
         }
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+    def _neutral_stamp(self, first: int, last: int) -> dict[str, Any]:
+        by = self._rules.neutralise
+        industries = {"industries": self._industries.stamp(first, last)} if self._industries else {}
+        return {"neutralise": by, **industries} if by else {}
 
     def _stamp_of(self, dataset: str, month: str) -> str | None:
         return next((origin.stamp(file) for file in self._lake.files(dataset) if file["partition"] == month), None)
@@ -136,7 +150,7 @@ class _Scoring:
         first, last = _bounds(partition)
         start, end = as_days([max(first, self._start or first), min(last, self._end or last)]).tolist()
         spec = self._lake.spec("scores")
-        parts = month.score(self._rules, self._since, start, end, spec)
+        parts = month.score(self._rules, self._since, start, end, spec, self._industries)
         rows = parts[0][1] if parts else form(spec).empty_table()
         scored = len(rows)
         path = self._lake.path("scores", partition)

@@ -1,5 +1,6 @@
 """The arithmetic of scores. Matrices have a row per date and a column per instrument; NaN is a value that does not exist."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +23,21 @@ class Scores:
     contributions: dict[str, Matrix]
 
 
-def scores(factors: dict[str, Matrix], weights: dict[str, float], min_factors: int) -> Scores:
+def scores(
+    factors: dict[str, Matrix],
+    weights: dict[str, float],
+    min_factors: int,
+    neutral: Callable[[Matrix], Matrix] | None = None,
+) -> Scores:
     """Combine factors, whose values outside the universe are NaN already.
 
     Each is clipped to its 1st and 99th percentile of the date (linear interpolation) and standardised; total = sum(w z) /
     sum(|w|) over the factors that exist; score = 100 (r - 1) / (n - 1) with r the mean rank of equal totals, 50 when n = 1.
-    Fewer than `min_factors` factors give no total.
+    Fewer than `min_factors` factors give no total. `neutral` takes out of standardised values what something else explains.
     """
     standard = {name: zscore(winsorise(factors[name])) for name in weights}
+    if neutral is not None:
+        standard = {name: neutral(z) for name, z in standard.items()}
     count = np.zeros(next(iter(standard.values())).shape, dtype=np.int64)
     weight = np.zeros(count.shape)
     for name, z in standard.items():

@@ -14,6 +14,7 @@ from app.stocks.lake.rows import from_numpy
 from app.stocks.lake.sweep import Block
 from app.stocks.schema import Spec
 from app.stocks.scoring.cross_section import Mask, Matrix, Scores, scores
+from app.stocks.scoring.neutralise import SIZE, Exposure, Industries, residual, standard_size
 from app.stocks.scoring.universe import Days, Universe
 
 FROM_BARS = ("high", "low", "close", "adj_factor", "turnover_rate", "is_suspended", "is_st")
@@ -29,11 +30,13 @@ class Rules:
     universe: Universe
     min_factors: int
     sessions: Days
+    neutralise: tuple[Exposure, ...] = ()
 
     def indicators(self) -> list[str]:
         """The indicator columns that the factors need."""
         built_in = [name for name in self.weights if name in BUILT_IN]
-        return [column for name in built_in if (column := FROM_INDICATORS.get(name, name)) is not None]
+        columns = [column for name in built_in if (column := FROM_INDICATORS.get(name, name)) is not None]
+        return [*columns, SIZE] if "size" in self.neutralise else columns
 
 
 class Month:
@@ -90,17 +93,33 @@ class Month:
         close = self._bars.values["close"] * (1.0 if np.isnan(factor).all() else factor)
         return np.asarray(self.column("macd_hist") / self.bars(close))
 
-    def score(self, rules: Rules, since: Callable[[str], int], start: int, end: int, spec: Spec) -> list[tuple[str, pa.Table]]:
+    def score(
+        self,
+        rules: Rules,
+        since: Callable[[str], int],
+        start: int,
+        end: int,
+        spec: Spec,
+        industries: Industries | None = None,
+    ) -> list[tuple[str, pa.Table]]:
         """The score rows of the dates from `start` to `end` on which half of the universe has `min_factors` factors."""
         members = self.members(rules.universe, since)
         layers = np.empty((len(rules.weights), *self.shape))
         for layer, name in zip(layers, rules.weights, strict=True):
             layer[:] = np.where(members, self.factor(name), np.nan)
-        found = scores(dict(zip(rules.weights, layers, strict=True)), rules.weights, rules.min_factors)
+        neutral = self._neutral(rules, members, industries)
+        found = scores(dict(zip(rules.weights, layers, strict=True)), rules.weights, rules.min_factors, neutral)
         enough = (found.factors >= rules.min_factors).sum(axis=1)
         size = members.sum(axis=1)
         dates = (2 * enough >= size) & (size > 0) & (self.days >= start) & (self.days <= end)
         return self._rows(found, members & dates[:, None], rules.sessions, spec)
+
+    def _neutral(self, rules: Rules, members: Mask, industries: Industries | None) -> Callable[[Matrix], Matrix] | None:
+        if not rules.neutralise:
+            return None
+        size = standard_size(np.where(members, self.column(SIZE), np.nan)) if "size" in rules.neutralise else None
+        industry = industries.on(self.symbols, self.days) if industries else None
+        return lambda z: residual(z, size, industry)
 
     def _rows(self, found: Scores, rows: Mask, sessions: Days, spec: Spec) -> list[tuple[str, pa.Table]]:
         code, day = np.nonzero(rows.T)

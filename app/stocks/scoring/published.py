@@ -4,18 +4,24 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from app.definitions import OpContext
+from app.stocks.scoring.neutralise import Exposure, exposures
 from app.stocks.scoring.universe import Universe
 from app.stocks.scoring.weights import check
 
 
 def described(
-    weights: Mapping[str, float] | None, universe: Universe, min_factors: int, own: Collection[str] = ()
+    weights: Mapping[str, float] | None,
+    universe: Universe,
+    min_factors: int,
+    own: Collection[str] = (),
+    neutralise: Collection[Exposure] = (),
 ) -> dict[str, Any]:
     """The rules as JSON. Raises ValueError for weights that cannot be."""
     return {
         "weights": check(weights, min_factors, own),
         "universe": universe.model_dump(mode="json"),
         "min_factors": min_factors,
+        "neutralise": list(exposures(neutralise)),
     }
 
 
