@@ -111,7 +111,7 @@ def run_job(
 
 
 for command in (
-    jobs.jobs, jobs.status, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
+    jobs.jobs, jobs.status, jobs.metrics, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, backfills.backfill, backfills.backfills,
     repair, data, factors, corrections.correct, corrections.corrections, jobs.ops, doctor,
 ):  # fmt: skip

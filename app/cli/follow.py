@@ -14,8 +14,8 @@ FINAL = ("succeeded", "failed", "cancelled")
 _FIRST_LOOK_SECONDS = 0.1
 _LONGEST_LOOK_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60
-_HEADERS = ("step", "op", "status", "attempt", "duration", "rows", "why")
-_SPARE = ("why", "duration", "op")
+_HEADERS = ("step", "op", "status", "attempt", "duration", "rows", "memory", "quality", "why")
+_SPARE = ("why", "duration", "quality", "memory", "op")
 
 Run = dict[str, Any]
 
@@ -110,7 +110,7 @@ def _table(run: Run, width: int) -> Any:
 
     rows = [_row(step) for step in run["steps"]]
     told = any(step["op"] != step["node"] for step in run["steps"])
-    spare = _SPARE if told else _SPARE[:-1]
+    spare = _SPARE if told else tuple(name for name in _SPARE if name != "op")
     headers = _HEADERS if told else tuple(name for name in _HEADERS if name != "op")
     rows = rows if told else [(row[0], *row[2:]) for row in rows]
     # A table's own title would be folded to its width, and the run's id with it.
@@ -128,9 +128,11 @@ def _step_line(step: dict[str, Any]) -> str:
 
 
 def _row(step: dict[str, Any]) -> tuple[Any, ...]:
-    rows = (step["metrics"] or {}).get("record_count")
+    metrics = step["metrics"] or {}
     reason = "taken over" if step["taken_over"] else why(step)
-    return (step["node"], step["op"], step["status"], step["attempt"], screen.seconds(step["duration"]), rows, reason)
+    took = screen.seconds(step["duration"])
+    measured = (metrics.get("record_count"), screen.size(metrics.get("memory_usage")), metrics.get("data_quality_score"))
+    return (step["node"], step["op"], step["status"], step["attempt"], took, *measured, reason)
 
 
 def heading(run: Run) -> str:

@@ -133,6 +133,16 @@ def local(text: str | None, zone: str) -> str:
     return f"{datetime.fromisoformat(text).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}" if text else "-"
 
 
+def size(value: float | None) -> str:
+    """Bytes for people: 512 kB, 210 MB, 1.4 GB."""
+    if value is None:
+        return "-"
+    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value / 1e3:.0f} kB"
+
+
 def seconds(value: float | None) -> str:
     """A duration for people: 12 ms, 3.2 s, 4 min 5 s, 1 h 2 min."""
     if value is None:

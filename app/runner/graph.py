@@ -52,6 +52,12 @@ class Node:
         """Whether it failed, or cannot run because something before it failed."""
 
     @property
+    def given(self) -> list[Output]:
+        """What the nodes before it hand it."""
+        done = (source for source in self.sources if source.node.status == "succeeded")
+        return [source.node.outputs[source.output] for source in done if source.output in source.node.outputs]
+
+    @property
     def is_final(self) -> bool:
         return self.status in FINAL
 

@@ -27,14 +27,18 @@ class Metrics:
             raise ValueError(f"a step reports at most {COUNT_LIMIT} metrics")
         self._reported[clean(str(name), NAME_LIMIT)] = _plain(value)
 
-    def finish(self, outputs: Mapping[str, Output] | None = None) -> dict[str, Any]:
-        """Everything, now that the attempt ends; what the op reported itself wins."""
+    def finish(self, outputs: Mapping[str, Output] | None = None, given: Iterable[Output] = ()) -> dict[str, Any]:
+        """Everything, now that the attempt ends; what the op reported itself wins.
+
+        Where no output tells how good it is, it is as good as the worst of what the step was given.
+        """
         made = list(outputs.values()) if outputs else []
+        quality = _worst(made)
         return {
             "record_count": _sum(_count(output) for output in made),
             "processing_time": time.monotonic() - self._began,
             "memory_usage": memory.peak_bytes(),
-            "data_quality_score": min((q for output in made if (q := output.get("quality")) is not None), default=None),
+            "data_quality_score": _worst(given) if quality is None else quality,
             **self._reported,
         }
 
@@ -43,6 +47,10 @@ def _count(output: Output) -> int | None:
     if output["kind"] == "value":
         return len(output["value"]) if isinstance(output["value"], list) else None
     return output.get("rows")
+
+
+def _worst(outputs: Iterable[Output]) -> float | None:
+    return min((quality for output in outputs if (quality := output.get("quality")) is not None), default=None)
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

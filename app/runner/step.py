@@ -72,13 +72,19 @@ def _publishes(op: Op, params: dict[str, Any]) -> bool:
 
 
 def _success(node: Node, metrics: Metrics, staged: list[StagedFile]) -> StepSucceeded:
+    found = metrics.finish(node.outputs, node.given)
+    quality = found["data_quality_score"]
+    for output in node.outputs.values():
+        if output["kind"] == "frame" and isinstance(quality, float | int):
+            # A frame cannot say how good it is, and what is made of it is no better.
+            output["quality"] = quality
     return {
         "type": "step_succeeded",
         "node": node.id,
         "attempt": node.attempts,
         "at": _now(),
         "outputs": node.outputs,
-        "metrics": metrics.finish(node.outputs),
+        "metrics": found,
         "staged": staged,
     }
 

@@ -47,6 +47,13 @@ def test_what_a_step_staged_is_told_with_its_end(child: Child) -> None:
         assert (done["metrics"]["record_count"], done["metrics"]["data_quality_score"]) == (rows, 0.75)
 
 
+def test_what_cannot_say_how_good_it_is_is_as_good_as_what_it_was_made_of(child: Child) -> None:
+    nodes = (node("bars", "stage_bars"), node("a", "total", inputs={"data": "bars"}), node("b", "frame"))
+    ran = execute(child, *nodes, node("c", "total", inputs={"data": "b"}), answers=Worker())
+    told = {name: ran.one("step_succeeded", name)["metrics"]["data_quality_score"] for name in "abc"}
+    assert told == {"a": 0.75, "b": None, "c": None}
+
+
 def test_references_and_frames_become_each_other_along_an_edge(child: Child) -> None:
     ran = execute(
         child,

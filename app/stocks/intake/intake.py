@@ -42,7 +42,9 @@ class Taken:
         return self.fetched - self.kept_out + self.inferred
 
     def report(self, context: OpContext) -> None:
-        """As metrics of the step."""
+        """As metrics of the step; its quality, before anybody has examined it, is the share of what came that may be true."""
+        if self.fetched:
+            context.metric("data_quality_score", round(1 - self.kept_out / self.fetched, 6))
         context.metric("fetched_rows", self.fetched)
         context.metric("quarantined_rows", self.kept_out)
         context.metric("inferred_rows", self.inferred)

@@ -37,6 +37,7 @@ def detect_gaps(
     past = completion.looked_back(window, first, lookback_sessions)
     found = completion.missing(context, roll_of(context, symbols), past, symbols)
     context.metric("missing_rows", found.num_rows)
+    context.metric("record_count", found.num_rows)
     return found if found.num_rows else None
 
 

@@ -51,6 +51,7 @@ def extract_data(
     first, ready = known_history(context)
     window = resolve(context, sessions, first, ready, start_date=start, end_date=end)
     found: pa.Table = lake.read("daily_bars", start=window.start, end=window.end, symbols=symbols)
+    context.metric("data_quality_score", lake.reference("daily_bars").quality)
     if not found.num_rows:
         raise Unavailable(f"The lake has no bars from {window.start} to {window.end}.", hint="daily_sync_job brings them")
     return found

@@ -37,4 +37,6 @@ def update_metadata(
         raise Unavailable("Readers do not see the newest snapshot: its view could not be made.", hint="the log says why")
     context.metric("snapshot", number)
     context.metric("newest_scores", lake.newest_date("scores"))
-    context.metric("score_rows", sum(file["rows"] for file in lake.files("scores")))
+    rows = sum(file["rows"] for file in lake.files("scores"))
+    context.metric("score_rows", rows)
+    context.metric("record_count", rows)

@@ -39,6 +39,7 @@ def get_trading_dates(context: OpContext, *, start_date: date | None = None, end
     sessions = known_sessions(context)
     intake = Intake(context, sessions)
     window = resolve(context, sessions, intake.first, intake.ready, start_date=start_date, end_date=end_date)
+    context.metric("record_count", len(window.inside))
     return Dates(start=window.start, end=window.end, sessions=len(window.inside))
 
 
