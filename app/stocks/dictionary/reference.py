@@ -69,15 +69,24 @@ CODE_CHANGES = Spec(
 
 CONFIRMED_EMPTY = Spec(
     "confirmed_empty",
-    "Expected rows of daily_bars for which the source, asked when it was ready for the day, has nothing",
-    "数据源确认无数据的日行情",
+    "Expected rows of daily_bars that the source, asked when it was ready for their day, does not have, or not fit to be taken",
+    "数据源确认无（可用）数据的日行情",
     key=("order_book_id", "trade_date"),
     month_of=None,
     columns=(
         ORDER_BOOK_ID,
         TRADE_DATE,
+        Column("answer", "string", "", "empty: no row; unfit: a row that a check kept out", "数据源的答复", nullable=False),
         Column("asked_date", "date", "", "day on which the source was asked last", "最近询问日期", nullable=False),
         Column("expires_date", "date", "", "from this day on it is asked again", "有效期至", nullable=False),
+        Column(
+            "edition",
+            "string",
+            "",
+            "state of the source's files then; another one is asked at once",
+            "数据文件版本",
+            nullable=False,
+        ),
         SOURCE,
     ),
 )

@@ -6,12 +6,15 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app import clock
 from app.definitions import OpContext
 from app.stocks import calendar, gaps
+from app.stocks.intake import confirmed
 from app.stocks.intake.intake import Intake
 from app.stocks.intake.plan import seen
 from app.stocks.intake.window import Window
 from app.stocks.lake.market_lake import market_lake
+from app.stocks.sources import Unavailable, open_source
 
 _KEY = ["order_book_id", "trade_date"]
 
@@ -23,7 +26,9 @@ def looked_back(window: Window, first: date, sessions: int | None) -> Window:
 
 
 def missing(context: OpContext, roll: gaps.Roll, past: Window, symbols: Sequence[str] | None = None) -> pa.Table:
-    """The expected rows that are not there, as keys, sorted within each year. `symbols`: the roll, where it is narrowed."""
+    """The expected rows to ask for, as keys, sorted within each year: they are not there, and the source did not say lately that
+    it does not have them. `symbols`: the roll, where it is narrowed.
+    """
     roll = seen(market_lake(context), roll, past.sessions)
     found = []
     for year in past.years():
@@ -32,8 +37,19 @@ def missing(context: OpContext, roll: gaps.Roll, past: Window, symbols: Sequence
         grid = gaps.grid(roll, keys, year.inside)
         found.append(grid.cells(grid.missing))
     rows = pa.concat_tables(found)
-    context.log.info("looked back", start=past.start.isoformat(), end=past.end.isoformat(), missing=rows.num_rows)
-    return rows
+    wanted = confirmed.without(rows, _confirmed(context, past))
+    known = rows.num_rows - wanted.num_rows
+    context.log.info(
+        "looked back", start=past.start.isoformat(), end=past.end.isoformat(), missing=rows.num_rows, confirmed_empty=known
+    )
+    context.metric("confirmed_empty_rows", known)
+    return wanted
+
+
+def _confirmed(context: OpContext, past: Window) -> pa.Table:
+    source = open_source(context.settings, past.sessions, context.now())
+    edition = "" if isinstance(source, Unavailable) else source.edition
+    return confirmed.standing(market_lake(context), clock.market_date(context.now()), edition)
 
 
 def fetch(intake: Intake, wanted: pa.Table, roll: gaps.Roll) -> None:

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app import clock
 from app.definitions import OpContext
 from app.definitions.names import suggestion
 from app.errors import Invalid
 from app.stocks import bar_keys, calendar, code_changes, dictionary, gaps
+from app.stocks.arrays import Ints
 from app.stocks.corrections.over import over
+from app.stocks.intake import confirmed, plan
 from app.stocks.intake.failures import SourceMismatch, refused
 from app.stocks.intake.plan import Span
 from app.stocks.intake.reference import stage_instruments
@@ -35,6 +39,8 @@ class Taken:
     fetched: int = 0
     kept_out: int = 0
     inferred: int = 0
+    confirmed: int = 0
+    """Asked for and not to be had, or not fit."""
 
     @property
     def staged(self) -> int:
@@ -48,16 +54,20 @@ class Taken:
         context.metric("fetched_rows", self.fetched)
         context.metric("quarantined_rows", self.kept_out)
         context.metric("inferred_rows", self.inferred)
+        if self.confirmed:
+            context.metric("confirmed_empty_rows", self.confirmed)
 
 
 class Intake:
-    """One step's way from the configured source into the lake."""
+    """One step's way into the lake, from the configured source unless another is given."""
 
-    def __init__(self, context: OpContext, sessions: list[date]) -> None:
-        source = open_source(context.settings, sessions, context.now())
+    def __init__(self, context: OpContext, sessions: list[date], source: Source | None = None) -> None:
+        source = source or open_source(context.settings, sessions, context.now())
         if isinstance(source, Unavailable):
             raise refused(context.settings.source, source)
         self.context = context
+        self.lake = market_lake(context)
+        self.today = clock.market_date(context.now())
         self.source: Source = source
         self.sessions = sessions
         health = self._healthy()
@@ -83,8 +93,14 @@ class Intake:
         table = self._table(self.source.instruments())
         changes = self._table(self.source.code_changes()) if "code_changes" in self.offered else None
         if table is not None:
-            stage_instruments(market_lake(self.context), table, changes)
+            stage_instruments(self.lake, table, changes)
         return roll_of(self.context, symbols)
+
+    def held(self, roll: gaps.Roll, window: Window) -> tuple[Ints, Ints]:
+        """As `plan.held`; what the source confirmed not to have counts as there: it need not be asked for again."""
+        first, last = plan.held(self.lake, roll, window)
+        low, high = gaps.spans(roll, confirmed.standing(self.lake, self.today, self.source.edition))
+        return np.minimum(first, low), np.maximum(last, high)
 
     def take(self, spans: Sequence[Span], window: Window, roll: gaps.Roll) -> None:
         """Fetch and stage the spans, with the fundamentals of the same days."""
@@ -112,16 +128,20 @@ class Intake:
         span = Span(days["min"].as_py(), days["max"].as_py(), pc.unique(wanted.column("order_book_id")).to_pylist())
         delivered = self._bars(span, roll)
         rows = _none() if delivered is None else delivered.filter(bar_keys.among(delivered, wanted))
-        self.store(rows, span, roll, window)
+        left = confirmed.without(wanted, self.store(rows, span, roll, window))
+        left = left.filter(pc.less_equal(left.column("trade_date"), self.ready))
+        confirmed.confirm(self.lake, left, rows, today=self.today, source=self.source)
+        self.taken.confirmed += left.num_rows
 
-    def store(self, delivered: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> None:
-        """Correct and screen rows, infer who rested between them and what stands around them in the lake, stage all that."""
+    def store(self, delivered: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
+        """Correct and screen rows, infer who rested between them and what stands around them in the lake; the rows staged."""
         delivered = over(self.context.lake, "daily_bars", delivered)
         screened = screen(delivered, self.sessions, quarantine.let_in(self.context.lake))
         rested = self._rested(screened.rows, span, roll, window)
         staged = pa.concat_tables([_canonical(screened.rows), _canonical(rested)])
         if staged.num_rows:
             self.context.lake.stage("daily_bars", staged)
+            confirmed.forget(self.lake, staged, rested)
         if screened.kept_out.num_rows:
             self.context.lake.stage("quarantine", screened.kept_out)
         self.taken.fetched += delivered.num_rows
@@ -131,6 +151,7 @@ class Intake:
             "took bars in", start=span.start.isoformat(), end=span.end.isoformat(), fetched=delivered.num_rows,
             quarantined=screened.kept_out_rows, inferred=rested.num_rows,
         )  # fmt: skip
+        return staged
 
     def _rested(self, rows: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
         start, end = calendar.back(self.sessions, span.start, LOOKBACK_SESSIONS), min(window.end, span.end + _RESUMES_WITHIN)

@@ -35,7 +35,7 @@ def load_market_data(
     if refetch:
         spans = plan.everything(roll, window, strangers=strangers)
     else:
-        spans = plan.lacking(roll, plan.held(context.lake, roll, window), window, strangers=strangers)
+        spans = plan.lacking(roll, intake.held(roll, window), window, strangers=strangers)
     intake.take(spans, window, roll)
     intake.taken.report(context)
     return Dataset("daily_bars", intake.taken.staged)

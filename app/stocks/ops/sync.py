@@ -60,7 +60,7 @@ def sync_ohlcv(
     if refetch:
         spans = plan.everything(roll, window, strangers=strangers)
     else:
-        spans = plan.lacking(roll, plan.held(context.lake, roll, window), window, strangers=strangers)
+        spans = plan.lacking(roll, intake.held(roll, window), window, strangers=strangers)
     intake.take_bars(spans, window, roll)
     intake.taken.report(context)
     return Dataset("daily_bars", intake.taken.staged)

@@ -46,6 +46,10 @@ class Source(Protocol):
     name: str
     """What the `source` column of its rows says, and what a lake born with it remembers."""
 
+    @property
+    def edition(self) -> str:
+        """Told without asking it: another word than before means that it may have something new. Empty where only time tells."""
+
     def capabilities(self) -> frozenset[str]:
         """The datasets that it can offer. Of any other it answers Unavailable, for the reason `unsupported`."""
 

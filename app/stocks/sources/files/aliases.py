@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+REQUIRED = ("order_book_id", "trade_date", "open", "high", "low", "close", "volume")
+"""What a file of bars must have."""
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -70,7 +73,7 @@ class Kind:
 
 
 _ID = _plain("order_book_id", "ts_code", "code", "symbol", "stock_code")
-BARS = Kind("bars", ("close",), ("order_book_id", "trade_date", "open", "high", "low", "close", "volume"), NAMES)
+BARS = Kind("bars", ("close",), REQUIRED, NAMES)
 ACTIONS = Kind(
     "corporate_actions",
     ("ex_date",),

@@ -1,5 +1,6 @@
 """Files of bars as a source."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cached_property
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from app.stocks.sources.answers import Answer, Data, Empty, Unavailable
 from app.stocks.sources.files.delivery import Delivery, deliver
 from app.stocks.sources.files.fault import BadFile
+from app.stocks.sources.files.read import find
 from app.stocks.sources.source import Health
 
 NAME = "files"
@@ -25,6 +27,15 @@ class Files:
     def __init__(self, path: str, sessions: Sequence[date]) -> None:
         self._path = path
         self._sessions = sessions
+
+    @property
+    def edition(self) -> str:
+        """A hash of the files' names, sizes and times."""
+        try:
+            facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in find(self._path)]
+        except (BadFile, OSError):
+            return ""
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def capabilities(self) -> frozenset[str]:
         """Instruments and bars, and whatever else the files hold."""

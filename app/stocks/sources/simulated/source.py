@@ -47,6 +47,11 @@ class Simulated:
         self._ready = calendar.last_closed(sessions, now, READY_AT)
         self._dirt = dirt or Dirt()
 
+    @property
+    def edition(self) -> str:
+        """Only time tells."""
+        return ""
+
     def capabilities(self) -> frozenset[str]:
         """Instruments, bars, dividends and splits, and what companies report."""
         return frozenset({"instruments", "daily_bars", "corporate_actions", "fundamentals"})
