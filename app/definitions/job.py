@@ -50,6 +50,7 @@ class JobDocument(Shape):
     memory_limit_bytes: int | None = Field(None, ge=64 * 2**20, le=2**50)
     retry: RetryPolicy | None = None
     calendar: str | None = None
+    stands_for: Name | None = None
     description: Text = ""
     owner: Annotated[str, Field(max_length=200)] = ""
     runbook: Text = ""
@@ -83,16 +84,20 @@ def parse_job(
     *,
     pipelines: Collection[str] | None = None,
     calendars: Collection[str] = SHIPPED,
+    jobs: Collection[str] | None = None,
 ) -> Job:
     """The job that the document describes, its params checked when the pipeline's document is given.
 
-    With `pipelines`, a pipeline that is not among them is a fault. Raises Invalid with every fault.
+    With `pipelines`, a pipeline that is not among them is a fault; with `jobs`, a job to stand for that is not. Raises Invalid
+    with every fault.
     """
     faults = Faults()
     must_be_plain(document, faults, _DETAIL)
     model, bad = read(JobDocument, document, faults)
     if isinstance(document, dict):
         _check_meaning(document, bad, pipeline_document, pipelines, calendars, faults)
+        if "stands_for" not in bad:
+            _check_stood_for(document, jobs, faults)
     faults.finish(_DETAIL)
     assert model is not None
     return _job(model)
@@ -118,6 +123,14 @@ def _check_meaning(
         check_calendar(document.get("calendar"), calendars, faults, ("calendar",))
     if "tags" not in bad and (tag := document.get("tags", {}).get("priority")) is not None and _of_tag(tag) is None:
         faults.add(("tags", "priority"), f"{_PRIORITY_RULE}, not {shown(tag)}: this tag sets the priority")
+
+
+def _check_stood_for(document: Mapping[str, Any], jobs: Collection[str] | None, faults: Faults) -> None:
+    other = document.get("stands_for")
+    if other is not None and other == document.get("name"):
+        faults.add(("stands_for",), f"{other!r} stands for itself anyway: leave it out, or name another job")
+    elif other is not None and jobs is not None and other not in jobs:
+        faults.add(("stands_for",), f"there is no job {other!r}{faults.others(other, jobs)}")
 
 
 def _of_tag(text: str) -> int | None:

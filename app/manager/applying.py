@@ -101,6 +101,8 @@ class _Application:
             if kind == "trigger":
                 self._store_triggers()
             found = [(key, raw) for key, raw in self.tree.documents.items() if key[0] == kind]
+            # One that stands for another is checked when that is there.
+            found.sort(key=lambda one: bool(one[1].get("stands_for")))
             items += [item for key, raw in found if (item := self._one(key, raw)) is not None]
         last = [item for item in gone if item.kind in _USED_KINDS and item.action == "delete"]
         items += [self._gone(item) for item in reversed(last)]

@@ -36,7 +36,10 @@ def checked(
         deadline = _deadline(connection, document, sorted(known))
         return deadline, deadline["job"]
     pipelines = definitions.names(connection, "pipeline")
-    job = parse_job(document, _pipeline_of(connection, document), pipelines=pipelines, calendars=sorted(known))
+    # A start plants the job that it stands for a moment later.
+    jobs = {*definitions.names(connection, "job"), *(each.document["name"] for each in catalogue.documents if each.kind == "job")}
+    of = _pipeline_of(connection, document)
+    job = parse_job(document, of, pipelines=pipelines, calendars=sorted(known), jobs=sorted(jobs))
     return job.document, job.pipeline
 
 

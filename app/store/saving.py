@@ -31,7 +31,7 @@ def save(
     if kind == "job":
         pools.resize(connection, pools.job_pool(name), document.get("max_concurrent_runs") or 1)
     if saved.changed and kind == "job":
-        triggers.job_changed(connection, document.get("tags") or {})
+        triggers.job_changed(connection, document)
     if saved.changed and kind == "schedule":
         schedules.begin(connection, name, now)
     if saved.changed and kind == "deadline":

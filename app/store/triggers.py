@@ -37,9 +37,9 @@ def listen(connection: Connection, trigger: str, when: Mapping[str, Any] | None)
         connection.execute(insert(listens), [{"topic": topic, "trigger": trigger} for topic in dict.fromkeys(topics)])
 
 
-def job_changed(connection: Connection, tags: Mapping[str, str]) -> None:
+def job_changed(connection: Connection, document: Mapping[str, Any]) -> None:
     """A job was stored: what waits for the job that it stands for waits for its runs too."""
-    stood_for = tags.get(stand_ins.TAG)
+    stood_for = document.get("stands_for")
     for trigger in definitions.every(connection, "trigger") if stood_for else ():
         if stood_for in trigger.document["when"].get("jobs", []):
             listen(connection, trigger.name, trigger.document["when"])
@@ -74,7 +74,7 @@ def run_ended(connection: Connection, run_id: str, job: str) -> None:
             return
     for name in names:
         trigger = None if backfills.is_backfill(name) else definitions.find(connection, "trigger", name)
-        if trigger is not None and (meant := stand_ins.meant(trigger, upstream)) is not None:
+        if trigger is not None and (meant := stand_ins.meant(connection, trigger, upstream)) is not None:
             firings.note(connection, [_heard(connection, trigger, meant)])
 
 
@@ -245,10 +245,9 @@ def _unwanted(connection: Connection, trigger: Definition, upstream: RowMapping)
 
 def _changed_nothing(connection: Connection, upstream: RowMapping) -> bool:
     """Whether it only stood for a run, as a repair does, and did not have to. How it failed is told who waits for itself."""
-    stood_for = upstream["tags"].get(stand_ins.TAG)
-    if stood_for is None or (upstream["status"] != RunStatus.succeeded and upstream["job"] != stood_for):
-        return False
-    return not _has_published(connection, upstream["id"])
+    succeeded = upstream["status"] == RunStatus.succeeded
+    stood_in = upstream.get("stands_in") or (succeeded and stand_ins.stood_for(connection, upstream) is not None)
+    return bool(stood_in) and not _has_published(connection, upstream["id"])
 
 
 def _has_fired(connection: Connection, name: str, upstream: RowMapping, key: str) -> bool:

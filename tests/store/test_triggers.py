@@ -141,8 +141,7 @@ def test_a_rerun_for_the_same_trade_date(database: Database, time: Clock, rule: 
 def test_a_run_that_stands_for_another_jobs_counts_as_one_of_it_if_it_published(
     database: Database, time: Clock, later: bool
 ) -> None:
-    tags = {"stands_for": "up"}
-    mend = {"name": "mend", "pipeline": "p", "tags": tags}
+    mend = {"name": "mend", "pipeline": "p", "stands_for": "up"}
 
     def register_mend() -> None:
         database.write(lambda connection: saving.save(connection, "job", mend, "hash", by="test", uses="p"))
@@ -152,7 +151,7 @@ def test_a_run_that_stands_for_another_jobs_counts_as_one_of_it_if_it_published(
     define(database, "trigger", CHAIN)
     if later:
         register_mend()
-    run(database, "mend", tags=tags)
+    run(database, "mend")
     assert outcomes(database) == [("skipped", "unchanged", "09-28")], "even the first one"
     ends: list[tuple[str, dict[str, Any]]] = [
         ("up", {}),
@@ -162,7 +161,7 @@ def test_a_run_that_stands_for_another_jobs_counts_as_one_of_it_if_it_published(
     ]
     for minute, (job, facts) in enumerate(ends, start=10):
         time.set(f"2026-10-30 09:{minute}")
-        run(database, job, MONDAY, tags=tags if job == "mend" else {}, **facts)
+        run(database, job, MONDAY, **facts)
     assert [outcome for outcome, *_ in outcomes(database)] == ["skipped", "fired", "skipped", "fired", "skipped"]
     assert len(fired(database)) == 2
 

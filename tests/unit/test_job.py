@@ -20,6 +20,7 @@ FULL = {
     "memory_limit_bytes": 2**30,
     "retry": {"max_retries": 2},
     "calendar": "XSHG",
+    "stands_for": "scoring_save_job",
     "description": "Twenty days.",
     "owner": "quant",
     "runbook": "Look at the vendor's status page first.",
@@ -123,6 +124,15 @@ def test_a_pipeline_that_is_not_there_is_a_fault_when_the_known_ones_are_given()
     assert [(fault.pointer, fault.message) for fault in caught.value.faults] == [
         ("/pipeline_version", "the pipeline 'stock_analysis' has no version 3")
     ]
+
+
+def test_the_job_stood_for_is_another_one_that_is_there() -> None:
+    itself = {"stands_for": "stock_analysis_job"}
+    assert faults(itself)["/stands_for"].startswith("'stock_analysis_job' stands for itself anyway")
+    assert faults({}, jobs=["scoring_save_jobs"]) == {
+        "/stands_for": "there is no job 'scoring_save_job'; did you mean 'scoring_save_jobs'?"
+    }
+    assert parse_job(FULL, jobs=["scoring_save_job"]).document["stands_for"] == "scoring_save_job"
 
 
 def test_a_key_that_is_no_text_is_all_that_is_said() -> None:

@@ -81,6 +81,7 @@ class Job(Versioned):
     memory_limit_bytes: int | None = None
     retry: dict[str, Any] | None = None
     calendar: str | None = None
+    stands_for: str | None = None
     owner: str = ""
     runbook: str = ""
     paused: bool
