@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     free_bytes: int = Field(
         200 * 2**20, ge=0, description="Free room on the data dir's disk without which no run begins; 0 asks for none."
     )
+    snapshot_days: int = Field(
+        30, ge=1, le=36_500, description="How long a snapshot is kept once a newer one followed; the last of a month longer."
+    )
+    log_days: int = Field(90, ge=1, le=36_500, description="How long the log of a run is kept once it has ended.")
+    run_days: int = Field(400, ge=8, le=36_500, description="How long a run that published nothing is kept once it has ended.")
+    backups_kept: int = Field(7, ge=0, le=1000, description="Nightly backups of the database that are kept; 0: none is made.")
     clock_file: str = Field("", description="A file with an offset in seconds that all processes follow; for tests.")
 
     @cached_property

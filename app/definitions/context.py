@@ -66,6 +66,9 @@ class OpContext(Protocol):
     def now(self) -> datetime:
         """The present instant, UTC, by the service's clock."""
 
+    def maintain(self, duty: str) -> dict[str, Any]:
+        """Have the service do one of its duties (retention, scratch, history, backup); what came of it. Raises Unavailable."""
+
     def publish(self) -> int | None:
         """Publish at once what the run has staged so far, in a long run; the snapshot, None if nothing changed.
 

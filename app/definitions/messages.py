@@ -163,6 +163,8 @@ class LogLine(TypedDict):
 class Ask(TypedDict):
     """A question to the worker, answered by a Reply.
 
+    `maintain` {"duty"} -> what came of that duty of the service's, which a run of the shipped job `lake_maintenance` asks for.
+
     `snapshot` {} -> SnapshotState of the run's base (fixed at the first ask of the run).
     `sessions` {"calendar"} -> list of ISO dates.
     `publish` {"node", "attempt", "at", "end": StepSucceeded | None, "publication"} -> {"outcome": "published" | "unchanged" |
@@ -171,7 +173,7 @@ class Ask(TypedDict):
 
     type: Literal["ask"]
     id: int
-    what: Literal["snapshot", "sessions", "publish"]
+    what: Literal["snapshot", "sessions", "publish", "maintain"]
     params: dict[str, Any]
 
 

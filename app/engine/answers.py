@@ -37,8 +37,15 @@ def newest(database: Database) -> Callable[[Ask], Reply]:
 class Answers:
     """Answers one attempt's questions under its fence."""
 
-    def __init__(self, database: Database, fence: Fence, write: Callable[[Callable[[Connection], Any]], Any]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        fence: Fence,
+        write: Callable[[Callable[[Connection], Any]], Any],
+        maintain: Callable[[str], dict[str, Any]],
+    ) -> None:
         self._database = database
+        self._maintain = maintain
         self._fence = fence
         self._write = write
 
@@ -59,6 +66,8 @@ class Answers:
             self._write(lambda connection: steps.record(connection, self._fence, before))
         if ask["what"] == "snapshot":
             return self._write(lambda connection: lake.base(connection, self._fence))
+        if ask["what"] == "maintain":
+            return self._maintain(params["duty"])
         return _sessions(self._database, params["calendar"])
 
     def _publish(self, connection: Connection, params: Any, before: list[Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from app.engine.duty import Duty
 from app.engine.executor import SlotExecutor
 from app.engine.forkserver import ForkServer
 from app.engine.lookout import Lookout
+from app.engine.maintenance import Maintenance
 from app.engine.reaper import Reaper
 from app.engine.timekeeper import Timekeeper
 from app.engine.watcher import Watcher
@@ -79,7 +80,8 @@ class Engine:
         return self.worker.id if self.worker else ""
 
     def _new_worker(self) -> Worker:
-        worker = Worker(self._database, self._children, self._scheduler, self._settings, self._replace_worker)
+        maintain = Maintenance(self._database, self._settings, self._version, self.queries).do
+        worker = Worker(self._database, self._children, self._scheduler, self._settings, self._replace_worker, maintain)
         worker.start(self._version)
         return worker
 

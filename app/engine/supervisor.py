@@ -22,7 +22,6 @@ from app.errors import LeaseLost, Unavailable
 from app.store import endings, logs, steps
 from app.store.changes import cancel_topic, log_topic
 from app.store.database import Connection, Database
-from app.store.fence import Fence
 from app.store.status import Reason, RunStatus
 
 T = TypeVar("T")
@@ -45,6 +44,7 @@ class Supervisor:
         log: RunLog,
         grace_seconds: float,
         following: Callable[["Supervisor", Connection], Plan | None],
+        maintain: Callable[[str], dict[str, Any]],
     ) -> None:
         self._database = database
         self._children = children
@@ -54,7 +54,7 @@ class Supervisor:
         self._following = following
         self._next: Plan | None = None
         self._fenced = threading.Event()
-        self._answers = Answers(database, plan.fence, self._write)
+        self._answers = Answers(database, plan.fence, self._write, maintain)
         self._events: list[Any] = []
         self._child: Child | None = None
         self._ended = False
@@ -63,11 +63,8 @@ class Supervisor:
         self._log_known = False
         self._again = False
         self._looked = time.monotonic()
-
-    @property
-    def fence(self) -> Fence:
+        self.fence = plan.fence
         """Which attempt this is."""
-        return self._plan.fence
 
     def wake(self) -> None:
         """Look at once whether the run is to stop."""

@@ -47,12 +47,20 @@ class ReadersFile:
 
 
 def tidy_lake(database: Database, queries: QueryChild) -> None:
-    """Have a child take away what died or lost left in the lake: staged files, half-written ones, old views."""
+    """Tidy the lake, now or at the next look: trouble is logged."""
     try:
-        with database.read() as connection:
-            named, age_seconds = retention.needed(connection, clock.now())
-        files = queries.tidy(named, age_seconds + (_COARSE_SECONDS if database.is_sqlite else _APART_SECONDS))
+        files = tidy(database, queries)
     except OpenbellError as error:
         _log.warning("the lake was not tidied", error=str(error))
     else:
         _log.info("the lake is tidy", files_gone=files)
+
+
+def tidy(database: Database, queries: QueryChild) -> int:
+    """Have a child take away what died or lost left in the lake: staged files, half-written ones, old views; how many.
+
+    Raises OpenbellError when it cannot.
+    """
+    with database.read() as connection:
+        named, age_seconds = retention.needed(connection, clock.now())
+    return queries.tidy(named, age_seconds + (_COARSE_SECONDS if database.is_sqlite else _APART_SECONDS))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -49,6 +50,7 @@ class Worker:
         scheduler: BackgroundScheduler,
         settings: Settings,
         lost: Callable[["Worker"], None],
+        maintain: Callable[[str], dict[str, Any]],
     ) -> None:
         self.id = str(uuid7())  # new at each start: a restarted worker must not look like its dead attempt
         self._database = database
@@ -56,6 +58,7 @@ class Worker:
         self._scheduler = scheduler
         self._settings = settings
         self._lost = lost
+        self._maintain = maintain
         self._planner = Planner(Catalogue())
         self._versions: dict[str, str] = {}
         self._slots = Slots(settings.slots)
@@ -197,7 +200,8 @@ class Worker:
     def _supervisor(self, planned: Plan) -> Supervisor:
         fence = planned.fence
         log = RunLog(self._settings.data_dir, fence.run_id, fence.attempt)
-        return Supervisor(self._database, self._children, planned, log, self._settings.grace_seconds, self._following)
+        seconds = self._settings.grace_seconds
+        return Supervisor(self._database, self._children, planned, log, seconds, self._following, self._maintain)
 
     def _execute(self, planned: Plan) -> None:
         """Give a claimed run to a slot."""

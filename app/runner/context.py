@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from app import clock
 from app.definitions.context import Cancelled
@@ -61,6 +62,10 @@ class StepContext:
 
     def now(self) -> datetime:
         return clock.now()
+
+    def maintain(self, duty: str) -> dict[str, Any]:
+        done: dict[str, Any] = self._run.emitter.ask("maintain", {"duty": duty})
+        return done
 
     def publish(self) -> int | None:
         if self._node.saw_stop:

@@ -67,6 +67,9 @@ class Context:
     def now(self) -> datetime:
         return self.at
 
+    def maintain(self, duty: str) -> dict[str, Any]:
+        raise NotImplementedError
+
     def publish(self) -> int | None:
         raise NotImplementedError
 

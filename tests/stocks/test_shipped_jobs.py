@@ -79,6 +79,7 @@ JOBS: dict[str, tuple[str, dict[str, str], int, str]] = {
         NORMAL,
         "load_temp > calculate_scores > save_final > cleanup_temp",
     ),
+    "lake_maintenance": ("lake_maintenance", {"type": "maintenance"}, 20, "back_up, retention, clear_scratch, prune_history"),
     "daily_etl_pipeline": ("daily_etl_pipeline", {}, NORMAL, "extract_data > clean_data > enrich_data > load_to_storage"),
 }
 """Job: its pipeline, tags, priority, and the nodes level by level, each named after its op (but for `publish`)."""
@@ -110,6 +111,7 @@ FIRES: dict[str, tuple[str, dict[str, Any], bool]] = {
         False,
     ),
     "trigger_factors_on_indicator_success": ("factor_job", {"when": {"jobs": ["indicator_job"], "status": "succeeded"}}, True),
+    "lake_maintenance_schedule": ("lake_maintenance", {"cron": "0 3 * * *"}, False),
 }
 """Schedule or trigger: the job that it fires, what its document says at least, whether it is shipped paused."""
 

@@ -1,6 +1,7 @@
 """Takes away what nobody needs any more: files that no snapshot names and no run builds on, half-written ones, old views.
 
-What a view links to, or a backup in the data dir lists, is needed until that is gone. Only what bears a name as this lake gives them is touched, so a file that someone put there stays.
+What a view links to, or a backup in the data dir lists, is needed until that is gone. Only what bears a name as this lake gives
+them is touched, so a file that someone put there stays.
 """
 
 import contextlib
