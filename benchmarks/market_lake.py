@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from app import clock
 from app.definitions import OpContext
 from app.definitions.lake import SnapshotState
 from app.stocks import dictionary
@@ -20,6 +21,7 @@ from app.stocks.intake.examine import examine
 from app.stocks.intake.window import Window
 from app.stocks.lake.market_lake import MarketLake
 from app.stocks.quality.gate import MIN_COVERAGE
+from app.stocks.quality.policies import Policies
 
 FIRST = date(2016, 1, 4)
 _PREFIXES = ("600", "601", "603", "000", "002", "300", "688")
@@ -99,7 +101,13 @@ def instruments(ids: Iterable[str]) -> pa.Table:
 def judge(lake: MarketLake, known: list[date], days: int) -> None:
     """Examine the bars of the last `days` of the known sessions as a run does, and have them pass the gate."""
     window = Window(known[-days], known[-1], known)
-    examine(cast(OpContext, _Judge(lake, known)), window, symbols=None, min_coverage=MIN_COVERAGE, block=())
+    examine(
+        cast(OpContext, _Judge(lake, known, lake.folder.parent)),
+        window,
+        symbols=None,
+        min_coverage=MIN_COVERAGE,
+        policies=Policies(),
+    )
 
 
 @dataclass
@@ -108,6 +116,15 @@ class _Judge:
 
     lake: MarketLake
     known: list[date]
+    data_dir: Path
+    run_id: str = "benchmark"
+    job: str = "benchmark"
+    node: str = "judge"
+    trade_date: date | None = None
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return clock.now()
 
     @property
     def log(self) -> "_Judge":

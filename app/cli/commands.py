@@ -17,6 +17,7 @@ from app.cli.keys import keys
 from app.cli.logs import logs
 from app.cli.options import Json, Pairs, pairs
 from app.cli.patience import Patient
+from app.cli.quality import quality
 from app.cli.quarantine import quarantine
 from app.cli.repair import repair
 from app.cli.service import NoService, Refused, Unclear, connect, path
@@ -113,7 +114,7 @@ def run_job(
 for command in (
     jobs.jobs, jobs.status, jobs.metrics, runs.runs, logs, runs.cancel, runs.retry, jobs.pause, jobs.resume,
     timing.schedules, timing.triggers, timing.preview, timing.firings, timing.send, backfills.backfill, backfills.backfills,
-    repair, data, factors, corrections.correct, corrections.corrections, jobs.ops, doctor,
+    repair, data, factors, corrections.correct, corrections.corrections, quality, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
 for noun in (releases.releases, releases.snapshots, releases.pin, releases.unpin):

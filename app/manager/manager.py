@@ -18,10 +18,12 @@ from app.manager.factors import Factors
 from app.manager.folders import Folders
 from app.manager.operation import Operation
 from app.manager.people import People
+from app.manager.quality import Quality
 from app.manager.quarantine import Quarantine
 from app.manager.queries import Queries
 from app.manager.releases import Releases
 from app.manager.repair import Repairs
+from app.manager.reproducing import reproduction_of
 from app.manager.retrying import retry
 from app.manager.rows import Rows
 from app.manager.snapshots import Snapshots
@@ -39,7 +41,20 @@ WAIT_LIMIT = 60
 
 
 class PipelineManager(
-    Releases, Snapshots, Rows, Operation, Timing, Deadlines, People, Calendars, Folders, Backfills, Factors, Repairs, Quarantine
+    Releases,
+    Snapshots,
+    Rows,
+    Operation,
+    Timing,
+    Deadlines,
+    People,
+    Calendars,
+    Folders,
+    Backfills,
+    Factors,
+    Repairs,
+    Quarantine,
+    Quality,
 ):
     """Register, run, watch, cancel and retry. Answers plain dicts as the HTTP contract shows them."""
 
@@ -211,6 +226,19 @@ class PipelineManager(
 
             scope = f"{by} POST /runs/{run_id}/retry"
             return idempotency.once(connection, scope, idempotency_key, content_hash({"from": start, "note": note}), make)
+
+        self._check_queue()
+        return self.database.write(work)
+
+    def reproduce_run(self, run_id: str, *, by: str = "api", idempotency_key: str | None = None) -> tuple[dict[str, Any], bool]:
+        """A new run that makes again what this one made, and compares instead of publishing. Raises NotFound, Conflict."""
+
+        def work(connection: Connection) -> tuple[dict[str, Any], bool]:
+            def make() -> dict[str, Any]:
+                new = reproduction_of(connection, catalogue.current(connection), run_id)
+                return self._enqueued(connection, runs.enqueue(connection, new), by)
+
+            return idempotency.once(connection, f"{by} POST /runs/{run_id}/reproduce", idempotency_key, "", make)
 
         self._check_queue()
         return self.database.write(work)

@@ -99,16 +99,12 @@ def test_a_source_of_a_later_release_says_so(bench: MakeBench) -> None:
     assert failure.value.why == "unsupported"
 
 
-def test_what_is_fed_must_be_bars_and_a_check_must_exist(bench: MakeBench) -> None:
+def test_what_is_fed_must_be_bars(bench: MakeBench) -> None:
     there = bench(**SMALL)
     with pytest.raises(Invalid, match="'scores' holds no daily bars"):
         validate_data_quality(there.run(), Dataset("scores"))
     with pytest.raises(Invalid, match="the lake has no daily bars yet"):
         validate_data_quality(there.run(), Dataset("daily_bars"))
-    context = there.run()
-    loaded = load_market_data(context)
-    with pytest.raises(Invalid, match=r"there is no check 'limit'; did you mean 'limits'\?"):
-        validate_data_quality(context, loaded, block=["limit"])
 
 
 def test_a_cancelled_load_stops_between_years(bench: MakeBench) -> None:

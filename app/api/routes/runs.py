@@ -12,6 +12,7 @@ from app.api.answers import answer
 from app.api.asking import IdempotencyKey, Manager, Watching, tag_of
 from app.api.route import Route
 from app.api.schemas.problem import problems
+from app.api.schemas.quality import RunQuality
 from app.api.schemas.runs import RetryIn, Run, RunsQuery, RunSummary, StepWithAttempts
 from app.api.schemas.shown import Items
 from app.api.waiting import WAITED, Wait
@@ -41,6 +42,12 @@ def list_steps(manager: Manager, run_id: str) -> Any:
     return {"items": manager.run_steps(run_id), "next_cursor": None}
 
 
+@runs.get("/{run_id}/quality", response_model=RunQuality, dependencies=[VIEWER])
+def get_run_quality(manager: Manager, run_id: str) -> Any:
+    """What the gates of a run found, whether or not they let its data pass."""
+    return manager.run_quality(run_id)
+
+
 @runs.post("/{run_id}/cancel", status_code=202, response_model=Run, responses={**WAITED, **problems(409)})
 async def cancel_run(
     request: Request, manager: Manager, watch: Watching, who: Operator, run_id: str, wait: Wait = None
@@ -67,6 +74,21 @@ async def retry_run(
         if wait is not None:
             manager.require_worker()
         return manager.retry_run(run_id, asked.from_, note=asked.note, by=who.id, idempotency_key=key)
+
+    made, replayed = await run_in_threadpool(make)
+    return await watch.accepted(request, made, wait, replayed=replayed)
+
+
+@runs.post("/{run_id}/reproduce", status_code=202, response_model=Run, responses={**WAITED, **problems(409, 429)})
+async def reproduce_run(
+    request: Request, manager: Manager, watch: Watching, who: Operator, run_id: str, key: IdempotencyKey, wait: Wait = None
+) -> Response:
+    """Make again what a run made, and compare it with what that one published; nothing is published."""
+
+    def make() -> tuple[dict[str, Any], bool]:
+        if wait is not None:
+            manager.require_worker()
+        return manager.reproduce_run(run_id, by=who.id, idempotency_key=key)
 
     made, replayed = await run_in_threadpool(make)
     return await watch.accepted(request, made, wait, replayed=replayed)

@@ -1,30 +1,30 @@
 """Judging what a run is about to publish: read it as the run sees it, sum up, note it, pass the gate or fail."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 
 import pyarrow as pa
 
 from app.definitions import Dataset, OpContext
-from app.definitions.names import suggestion
-from app.errors import Invalid
 from app.stocks import calendar, gaps
 from app.stocks.intake.intake import roll_of
 from app.stocks.intake.reference import stage_calendar
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window
-from app.stocks.quality import panel, quarantine
-from app.stocks.quality.gate import pass_gate
-from app.stocks.quality.report import NAMES, Report
+from app.stocks.quality import panel, quarantine, reports
+from app.stocks.quality.gate import pass_gate, refusals
+from app.stocks.quality.policies import Policies
+from app.stocks.quality.report import Report
 
 
 def examine(
-    context: OpContext, window: Window, *, symbols: Sequence[str] | None, min_coverage: float, block: Collection[str]
+    context: OpContext, window: Window, *, symbols: Sequence[str] | None, min_coverage: float, policies: Policies
 ) -> Dataset:
-    """Examine the window's bars, note their quality with the dataset, and raise QualityGate unless they may be published."""
-    if unknown := sorted(set(block) - set(NAMES)):
-        raise Invalid(f"there is no check {unknown[0]!r}{suggestion(unknown[0], NAMES)}", hint=f"checks are {', '.join(NAMES)}")
-    report = Report.begin(window.start, window.end, block)
+    """Examine the window's bars, note their quality with the dataset, and raise QualityGate unless they may be published.
+
+    What was found is kept as the step's report, whether or not they may.
+    """
+    report = Report.begin(window.start, window.end, policies)
     stage_calendar(context)
     roll = roll_of(context, symbols)
     symbols = None if symbols is None else roll.ids
@@ -43,7 +43,9 @@ def examine(
     report.count_kept_out(context.lake.read("quarantine", start=window.start, end=window.end, symbols=symbols))
     context.lake.note("daily_bars", quality=report.score, **report.facts())
     _tell(context, report)
-    pass_gate(report, min_coverage)
+    reasons = refusals(report, min_coverage)
+    reports.keep(context, min_coverage=min_coverage, refusals=reasons, **report.told())
+    pass_gate(reasons)
     return Dataset("daily_bars", report.examined, report.score)
 
 

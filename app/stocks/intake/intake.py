@@ -22,8 +22,9 @@ from app.stocks.intake.plan import Span
 from app.stocks.intake.reference import stage_instruments
 from app.stocks.intake.window import LOOKBACK_SESSIONS, Window, closed
 from app.stocks.lake.market_lake import market_lake
-from app.stocks.quality import panel, quarantine
-from app.stocks.quality.screen import screen
+from app.stocks.quality import panel, quarantine, reports
+from app.stocks.quality.gate import QualityGate
+from app.stocks.quality.screen import Screened, screen
 from app.stocks.sources import Answer, Data, Health, Source, Unavailable, open_source
 
 REPORTS_BEFORE = timedelta(days=370)
@@ -136,7 +137,7 @@ class Intake:
     def store(self, delivered: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
         """Correct and screen rows, infer who rested between them and what stands around them in the lake; the rows staged."""
         delivered = over(self.context.lake, "daily_bars", delivered)
-        screened = screen(delivered, self.sessions, quarantine.let_in(self.context.lake))
+        screened = self._screened(delivered, span)
         rested = self._rested(screened.rows, span, roll, window)
         staged = pa.concat_tables([_canonical(screened.rows), _canonical(rested)])
         if staged.num_rows:
@@ -152,6 +153,14 @@ class Intake:
             quarantined=screened.kept_out_rows, inferred=rested.num_rows,
         )  # fmt: skip
         return staged
+
+    def _screened(self, delivered: pa.Table, span: Span) -> Screened:
+        try:
+            return screen(delivered, self.sessions, quarantine.let_in(self.context.lake))
+        except QualityGate as refusal:
+            days = {"start_date": span.start.isoformat(), "end_date": span.end.isoformat()}
+            reports.keep(self.context, refusals=[refusal.detail], examined=delivered.num_rows, **days)
+            raise
 
     def _rested(self, rows: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
         start, end = calendar.back(self.sessions, span.start, LOOKBACK_SESSIONS), min(window.end, span.end + _RESUMES_WITHIN)

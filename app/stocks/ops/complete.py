@@ -13,6 +13,7 @@ from app.stocks.intake.examine import examine, touched
 from app.stocks.intake.intake import Intake
 from app.stocks.intake.window import LOOKBACK_SESSIONS, known_sessions, resolve
 from app.stocks.quality.gate import MIN_COVERAGE
+from app.stocks.quality.policies import Policies
 
 
 @op
@@ -25,11 +26,11 @@ def complete_data(
     symbols: Symbols | None = None,
     lookback_sessions: Annotated[int, Field(ge=1)] = LOOKBACK_SESSIONS,
     min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
-    block: list[str] | None = None,
+    policies: Policies = Policies(),  # noqa: B008  frozen
 ) -> Dataset:
     """Fetch missing rows of the last sessions, infer suspensions, then examine the bars; QualityGate when they are not fit.
 
-    `block` names checks that stop publication when they find anything.
+    `policies` names checks that stop publication when they find anything.
     """
     check_bars(data)
     sessions = known_sessions(context)
@@ -41,7 +42,7 @@ def complete_data(
     intake.taken.report(context)
     if start_date is None and end_date is None and context.trade_date is None:
         window = touched(context, window.end, sessions)
-    return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())
+    return examine(context, window, symbols=symbols, min_coverage=min_coverage, policies=policies)
 
 
 def check_bars(data: Dataset) -> None:

@@ -16,6 +16,7 @@ from app.stocks.lake.market_lake import market_lake
 from app.stocks.ops.complete import check_bars
 from app.stocks.ops.validate import known_history
 from app.stocks.quality.gate import MIN_COVERAGE
+from app.stocks.quality.policies import Policies
 
 
 @op(aliases=("detect_missing_data", "detect_missing_data_op"))
@@ -60,7 +61,7 @@ def merge_data(
     *,
     symbols: Symbols | None = None,
     min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
-    block: list[str] | None = None,
+    policies: Policies = Policies(),  # noqa: B008  frozen
 ) -> Dataset:
     """Examine the bars from the first completed month on and publish them; QualityGate when they are not fit."""
     check_bars(data)
@@ -69,4 +70,4 @@ def merge_data(
     # Without a date: up to the newest day that the lake has. Days that no sync has asked for yet are not missing.
     newest = date.fromisoformat(market_lake(context).newest_date("daily_bars") or ready.isoformat())
     window = touched(context, min(context.trade_date or newest, ready), sessions)
-    return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())
+    return examine(context, window, symbols=symbols, min_coverage=min_coverage, policies=policies)

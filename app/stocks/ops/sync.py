@@ -14,6 +14,7 @@ from app.stocks.intake.window import Window, known_sessions, resolve
 from app.stocks.ops.complete import check_bars
 from app.stocks.ops.validate import judged
 from app.stocks.quality.gate import MIN_COVERAGE
+from app.stocks.quality.policies import Policies
 
 _BUSY = RetryPolicy(max_retries=3, delay=60, retry_on=("SourceBusy",))
 
@@ -92,9 +93,9 @@ def validate_sync(
     end_date: date | None = None,
     symbols: Symbols | None = None,
     min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
-    block: list[str] | None = None,
+    policies: Policies = Policies(),  # noqa: B008  frozen
 ) -> Dataset:
     """Examine the bars and publish them with the fundamentals of the same days; QualityGate when the bars are not fit."""
     check_bars(ohlcv)
     window = judged(context, start_date=start_date, end_date=end_date)
-    return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())
+    return examine(context, window, symbols=symbols, min_coverage=min_coverage, policies=policies)

@@ -12,6 +12,7 @@ from app.stocks.intake.examine import examine, touched
 from app.stocks.intake.window import Window, known_sessions, resolve
 from app.stocks.ops.complete import check_bars
 from app.stocks.quality.gate import MIN_COVERAGE
+from app.stocks.quality.policies import Policies
 
 
 @op(publishes="publish", aliases=("validate_sync_quality", "validate_sync_quality_op"))
@@ -24,17 +25,17 @@ def validate_data_quality(
     days: Annotated[int, Field(ge=1)] | None = None,
     symbols: Symbols | None = None,
     min_coverage: Annotated[float, Field(ge=0, le=1)] = MIN_COVERAGE,
-    block: list[str] | None = None,
+    policies: Policies = Policies(),  # noqa: B008  frozen
     publish: bool = True,
 ) -> Dataset:
     """Examine daily bars and publish what the run staged; QualityGate when they are not fit, and readers keep the last good ones.
 
-    Days as in load_market_data; without any, the months that the run touched. `block` names checks that stop publication;
+    Days as in load_market_data; without any, the months that the run touched. `policies` names checks that stop publication;
     without `publish` a later step publishes.
     """
     check_bars(data)
     window = judged(context, start_date=start_date, end_date=end_date, days=days)
-    return examine(context, window, symbols=symbols, min_coverage=min_coverage, block=block or ())
+    return examine(context, window, symbols=symbols, min_coverage=min_coverage, policies=policies)
 
 
 def judged(context: OpContext, *, start_date: date | None, end_date: date | None, days: int | None = None) -> Window:

@@ -1,6 +1,7 @@
 """The gate before publication: enough rows, and nothing that must not be there."""
 
 import math
+from collections.abc import Sequence
 
 from app.errors import Conflict
 from app.stocks.quality.check import Verdict
@@ -16,10 +17,10 @@ class QualityGate(Conflict):
     reason = "quality_gate"
 
 
-def pass_gate(report: Report, min_coverage: float = MIN_COVERAGE) -> None:
-    """Raise QualityGate with every reason why the examined rows may not be published."""
-    if reasons := refusals(report, min_coverage):
-        hint = "the step's log has counts and examples; what is asked for are the op's params min_coverage and block"
+def pass_gate(reasons: Sequence[str]) -> None:
+    """Raise QualityGate with every reason why the examined rows may not be published, unless there is none."""
+    if reasons:
+        hint = "openbell quality RUN shows all that was found; what is asked for are the op's params min_coverage and policies"
         raise QualityGate("Not published: " + "; ".join(reasons), hint=hint)
 
 

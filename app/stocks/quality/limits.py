@@ -1,7 +1,6 @@
 """Price limits as rules with effective dates: how far a price may move from the reference price of its day.
 
-From public reports of the exchanges' rules: main board 10 %, under special treatment 5 % until 2026-07-03; ChiNext 10 %, from
-2020-08-24 20 %; STAR 20 %; BJSE 30 %. No limit before 1996-12-16, and for some sessions after a listing.
+Where a rule says (reported), the exchange's own notice was not seen.
 """
 
 from dataclasses import dataclass
@@ -15,62 +14,64 @@ from app.stocks.instruments import BOARDS
 
 
 @dataclass(frozen=True)
-class Rate:
-    """From a day on a board's prices move at most so many percent; `st`: only names under special treatment."""
+class Rule:
+    """From `since` on, prices on the board move at most so many percent from the reference price; 0: as far as they like.
+
+    `st`: only names under special treatment. `sessions`: only the first so many of a name that was listed since then.
+    """
 
     board: str
     since: date
     percent: int
+    source: str
     st: bool = False
+    sessions: int = 0
 
 
-@dataclass(frozen=True)
-class FreeStart:
-    """From a day on a new listing on the board trades that many sessions without the ordinary limit."""
-
-    board: str
-    since: date
-    sessions: int
-
-
-_LIMITS_BEGIN = date(1996, 12, 16)
-RATES = (
-    Rate("main", _LIMITS_BEGIN, 10),
-    Rate("main", date(1998, 4, 22), 5, st=True),
-    Rate("main", date(2026, 7, 6), 10, st=True),
-    Rate("chinext", _LIMITS_BEGIN, 10),
-    Rate("chinext", date(2020, 8, 24), 20),
-    Rate("star", _LIMITS_BEGIN, 20),
-    Rate("bjse", _LIMITS_BEGIN, 30),
+BEGIN = date(1996, 12, 16)
+_REGISTRATION = "registration for all boards: trading rules of SSE and SZSE, 2023 edition"
+_CHINEXT = "SZSE, special rules for trading on ChiNext, 2020"
+_STAR = "SSE, special rules for trading on STAR, 2019"
+_BJSE = "BSE, trading rules, 2021"
+RULES = (
+    Rule("main", BEGIN, 10, "both exchanges' notice of December 1996"),
+    Rule("main", date(1998, 4, 22), 5, "both exchanges' listing rules of 1998 on special treatment", st=True),
+    Rule("main", date(2026, 7, 6), 10, "both exchanges' trading rules of 2026 (reported)", st=True),
+    Rule("chinext", BEGIN, 10, "SZSE, trading rules"),
+    Rule("chinext", date(2020, 8, 24), 20, _CHINEXT),
+    Rule("star", date(2019, 7, 22), 20, _STAR),
+    Rule("bjse", date(2021, 11, 15), 30, _BJSE),
+    # The 44 % of a first day from 2014 to 2023 counts as free here: a plausibility check needs no second kind of limit.
+    Rule("main", BEGIN, 0, "both exchanges' trading rules; 44 % from 2014 on, which is not judged", sessions=1),
+    Rule("main", date(2023, 4, 10), 0, _REGISTRATION, sessions=5),
+    Rule("chinext", BEGIN, 0, "SZSE, trading rules; 44 % from 2014 on, which is not judged", sessions=1),
+    Rule("chinext", date(2020, 8, 24), 0, _CHINEXT, sessions=5),
+    Rule("star", date(2019, 7, 22), 0, _STAR, sessions=5),
+    Rule("bjse", date(2021, 11, 15), 0, _BJSE, sessions=1),
 )
-# The 44 % of a first day from 2014 to 2023 counts as free here: a plausibility check needs no second kind of limit.
-FREE_STARTS = (
-    FreeStart("main", _LIMITS_BEGIN, 1),
-    FreeStart("main", date(2023, 4, 10), 5),
-    FreeStart("chinext", _LIMITS_BEGIN, 1),
-    FreeStart("chinext", date(2020, 8, 24), 5),
-    FreeStart("star", _LIMITS_BEGIN, 5),
-    FreeStart("bjse", _LIMITS_BEGIN, 1),
-)
+"""In this order: of those that apply the last one holds. Unknown, and so not among them: the first day of a delisting period and
+of relisting, which are free too."""
 
 
 def percent(board: Ints, days: Ints, is_st: Flags) -> Ints:
     """The limit in percent for each (board's place in BOARDS, day, special treatment); 0 where there was none yet."""
     found = np.zeros(np.broadcast_shapes(board.shape, days.shape, is_st.shape), dtype=np.int64)
-    for rule in RATES:
+    for rule in RULES:
+        if rule.sessions:
+            continue
         applies = (board == BOARDS.index(rule.board)) & (days >= calendar.day_numbers([rule.since])[0])
         found = np.where(applies & is_st if rule.st else applies, rule.percent, found)
-        # A later general rule must not undo the rule for special treatment: RATES lists them in that order.
+        # A later general rule must not undo the rule for special treatment: RULES lists them in that order.
     return found
 
 
 def free_sessions(board: Ints, listed: Ints) -> Ints:
     """How many sessions from its listing on a name trades without the ordinary limit."""
     found = np.zeros(np.broadcast_shapes(board.shape, listed.shape), dtype=np.int64)
-    for rule in FREE_STARTS:
-        found = np.where(
-            (board == BOARDS.index(rule.board)) & (listed >= calendar.day_numbers([rule.since])[0]), rule.sessions, found
-        )
+    for rule in RULES:
+        if rule.sessions:
+            begun = listed >= calendar.day_numbers([rule.since])[0]
+            found = np.where((board == BOARDS.index(rule.board)) & begun, rule.sessions, found)
     return found
 
 

@@ -84,8 +84,22 @@ def _rules(panel: Panel) -> tuple[Ints, Flags]:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("prev_close", "the reference price is the last close after factors", "warn", 2, continuity),
-    Check("limits", "prices lie within the day's limits", "warn", 1, within_limits),
-    Check("jumps", "closes without a reference price move within the limits", "warn", 2, jumps),
-    Check("stale", "no day repeats the one before", "warn", 0.5, stale),
+    Check("prev_close", "it is the last close after factors, to half a fen", "warn", 2, continuity),
+    Check(
+        "limits",
+        "the day stays within the vendor's limits, else those of the exchange's rules of that date",
+        "warn",
+        1,
+        within_limits,
+        since=limits.BEGIN,
+    ),
+    Check(
+        "jumps",
+        "without a reference price, the close moves no further than the limit allows",
+        "warn",
+        2,
+        jumps,
+        since=limits.BEGIN,
+    ),
+    Check("stale", "no day repeats the one before in prices and volume", "warn", 0.5, stale),
 )

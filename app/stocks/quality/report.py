@@ -1,6 +1,5 @@
 """One examination of bars: what each check came to, how complete they are, one number for all."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -11,12 +10,18 @@ import pyarrow.compute as pc
 
 from app.stocks import bar_keys, calendar
 from app.stocks.gaps import Grid
-from app.stocks.quality import neighbours, rows
-from app.stocks.quality.check import COMPLETENESS, DUPLICATES, EXAMPLES, Check, Policy, Verdict
+from app.stocks.quality import actions, neighbours, rows
+from app.stocks.quality.check import COMPLETENESS, DUPLICATES, EXAMPLES, Check, Verdict
 from app.stocks.quality.panel import Panel
+from app.stocks.quality.policies import Policies
 
-CHECKS: tuple[Check, ...] = (*rows.CHECKS, *neighbours.CHECKS)
-NAMES = (COMPLETENESS, DUPLICATES, *(check.name for check in CHECKS))
+CHECKS: tuple[Check, ...] = (
+    Check(COMPLETENESS, "every session of a listed name has a row; suspended days are rows", "warn", 3),
+    Check(DUPLICATES, "one row a day; of equal rows one is taken, of contradicting ones none", "quarantine", 1),
+    *rows.CHECKS,
+    *neighbours.CHECKS,
+    *actions.CHECKS,
+)
 DAYS_NAMED = 250
 """Days whose coverage the dataset's facts tell, the newest ones."""
 
@@ -43,15 +48,11 @@ class Report:
     """The coverage of every day on which a row is missing."""
 
     @classmethod
-    def begin(cls, start: date, end: date, block: Iterable[str] = ()) -> "Report":
-        """An empty report on those days; what a check in `block` finds stops publication."""
-        stops = set(block)
-
-        def verdict(name: str, policy: Policy, weight: float) -> Verdict:
-            return Verdict(name, "block" if name in stops else policy, weight)
-
-        first = [verdict(COMPLETENESS, "warn", 3), verdict(DUPLICATES, "quarantine", 1)]
-        return cls(start, end, {one.check: one for one in [*first, *(verdict(c.name, c.policy, c.weight) for c in CHECKS)]})
+    def begin(cls, start: date, end: date, policies: Policies = Policies()) -> "Report":  # noqa: B008  frozen
+        """An empty report on those days, with other policies than the checks' own where they are given."""
+        given = policies.given
+        verdicts = [Verdict(one.name, given.get(one.name, one.policy), one.weight, one.meaning, one.since) for one in CHECKS]
+        return cls(start, end, {one.check: one for one in verdicts})
 
     def examine(self, panel: Panel) -> None:
         """Run every check over the panel's judged rows."""
@@ -61,7 +62,11 @@ class Report:
         self.verdicts[DUPLICATES].checked += judged
         own = None if self.let_in is None else ~bar_keys.among(panel.table, self.let_in).to_numpy(zero_copy_only=False)
         for check in CHECKS:
+            if check.find is None:
+                continue
             found, verdict = check.find(panel), self.verdicts[check.name]
+            if check.since is not None:
+                found = replace(found, checked=found.checked & (panel.day >= calendar.day_numbers([check.since])[0]))
             if check.policy == "quarantine" and own is not None:
                 found = replace(found, failed=found.failed & own)
             before = verdict.failed
@@ -124,6 +129,24 @@ class Report:
         """The weighted mean of what passed, 0..1, over the checks that had something to check."""
         parts = [(one.weight, one.passed) for one in self.verdicts.values() if one.passed is not None]
         return round(sum(weight * passed for weight, passed in parts) / sum(weight for weight, _ in parts), 6) if parts else 1.0
+
+    def told(self) -> dict[str, Any]:
+        """Everything that was found, as JSON, for people and pages."""
+        newest_expected, newest_missing = self.newest
+        return {
+            "start_date": self.start.isoformat(),
+            "end_date": self.end.isoformat(),
+            "examined": self.examined,
+            "expected": self.expected,
+            "missing": self.missing,
+            "coverage": round(self.coverage, 6),
+            "newest_expected": newest_expected,
+            "newest_missing": newest_missing,
+            "missing_instruments": len(self.missing_names),
+            "quality": self.score,
+            "adjusted": self.adjusted,
+            "checks": [{**one.told(), "standing": self.standing.get(one.check, 0)} for one in self.verdicts.values()],
+        }
 
     def facts(self) -> dict[str, Any]:
         """What the dataset's next version says of itself."""

@@ -90,9 +90,9 @@ CHECKS: tuple[Check, ...] = (
     Check("instrument", "the id is that of an A-share", "quarantine", 1, instrument, final=True),
     Check("session", "the exchange trades on that day", "quarantine", 1, session, final=True),
     Check("nulls", "a traded day has all four prices", "quarantine", 2, nulls, final=True),
-    Check("positive", "prices are positive", "quarantine", 2, positive, final=True),
-    Check("ohlc", "low is the least and high the greatest price", "quarantine", 2, ohlc),
-    Check("volume", "a traded day has a volume", "quarantine", 1, volume),
-    Check("vwap", "turnover per share lies within low..high", "quarantine", 2, vwap),
+    Check("positive", "prices are positive, finite numbers", "quarantine", 2, positive, final=True),
+    Check("ohlc", "low is the least and high the greatest of the four", "quarantine", 2, ohlc),
+    Check("volume", "a traded day has a volume, and turnover is not negative", "quarantine", 1, volume),
+    Check("vwap", "turnover / volume lies within low..high, to 1 %", "quarantine", 2, vwap),
 )
 """In this order: the first that a row fails is the one that is named."""

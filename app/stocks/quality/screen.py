@@ -53,7 +53,7 @@ def screen(delivery: pa.Table, sessions: Sequence[date], let_in: Collection[str]
     """
     delivery = bar_keys.in_order(delivery)
     panel = Panel.of(delivery, sessions)
-    found = [check.find(panel) for check in rows.CHECKS]
+    found = [check.find(panel) for check in rows.CHECKS if check.find is not None]
     reason = np.full(len(delivery), _PASSES)
     for number in reversed(range(len(found))):
         reason[found[number].checked & found[number].failed] = number
