@@ -34,7 +34,7 @@ def triggers(as_json: Json = False) -> None:
     if as_json:
         screen.document({"items": found, "next_cursor": None})
         return
-    rows = ([one["name"], one["job"], _state(one), _waits_for(one["when"])] for one in found)
+    rows = ([one["name"], one["job"], _state(one), one["means"]] for one in found)
     screen.table(("trigger", "job", "paused", "description"), rows, spare=("paused", "description"))
 
 
@@ -115,11 +115,3 @@ def _local(schedule: dict[str, Any], instant: str | None) -> str:
 
 def _state(definition: dict[str, Any]) -> str | None:
     return "paused" if definition["paused"] else None
-
-
-def _waits_for(when: dict[str, Any]) -> str:
-    if "jobs" in when:
-        together = " and ".join if when.get("match", "all") == "all" else " or ".join
-        return f"{together(when['jobs'])} {when.get('status', 'succeeded')}"
-    (form,) = (name for name in ("event", "file", "vendor_ready") if name in when)
-    return f"event {when['event']}" if form == "event" else f"{form.replace('_', ' ')} {json.dumps(when[form])}"

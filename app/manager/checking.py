@@ -10,6 +10,7 @@ from app.definitions.catalogue import Catalogue
 from app.definitions.deadline import check_anchor, parse_deadline
 from app.definitions.job import parse_job
 from app.definitions.moment import parse_moment
+from app.definitions.names import suggestion
 from app.definitions.pipeline import parse_pipeline
 from app.definitions.schedule import HINT, parse_schedule
 from app.definitions.trigger import parse_trigger
@@ -30,7 +31,7 @@ def checked(
         return parse_pipeline(document, catalogue, pools=known_pools).document, None
     known = {*SHIPPED, *calendars.names(connection)}
     if kind in ("schedule", "trigger"):
-        fired = _fired(connection, kind, document, sorted(known))
+        fired = _fired(connection, catalogue, kind, document, sorted(known))
         return fired, fired["job"]
     if kind == "deadline":
         deadline = _deadline(connection, document, sorted(known))
@@ -43,7 +44,7 @@ def checked(
     return job.document, job.pipeline
 
 
-def _fired(connection: Connection, kind: str, document: object, known: Collection[str]) -> dict[str, Any]:
+def _fired(connection: Connection, catalogue: Catalogue, kind: str, document: object, known: Collection[str]) -> dict[str, Any]:
     jobs = definitions.names(connection, "job")
 
     def pipeline_of(job: str) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def _fired(connection: Connection, kind: str, document: object, known: Collectio
     trigger = parse_trigger(document, jobs, pipeline_of=pipeline_of).document
     _refuse_loop(connection, trigger)
     _refuse_timeless(connection, trigger)
+    _refuse_unknown_dataset(catalogue, trigger)
     _refuse_crowd(connection, trigger)
     return trigger
 
@@ -97,6 +99,16 @@ def _refuse_timeless(connection: Connection, document: dict[str, Any]) -> None:
         if moment is not None and (moment.anchor or "vendor_ready" in pointer):
             sentence = f"{text!r} is counted from sessions, and the job {document['job']!r} has no calendar"
             raise Invalid("The trigger is not valid.", faults=[Fault(pointer, sentence)], hint='Give the job "calendar": "XSHG".')
+
+
+def _refuse_unknown_dataset(catalogue: Catalogue, document: dict[str, Any]) -> None:
+    """A vendor's readiness is asked of a query of the op modules, whose schema names the datasets that there are."""
+    asked = document["when"].get("vendor_ready", {}).get("dataset")
+    told = next((query.params_schema for query in catalogue.queries if query.name == "source_readiness"), {})
+    names = told.get("properties", {}).get("dataset", {}).get("enum", [])
+    if asked is not None and names and asked not in names:
+        sentence = f"no source has a dataset {asked!r}{suggestion(asked, names) or '; there are ' + ', '.join(names)}"
+        raise Invalid("The trigger is not valid.", faults=[Fault("/when/vendor_ready/dataset", sentence)])
 
 
 def _refuse_impossible(connection: Connection, document: dict[str, Any]) -> None:

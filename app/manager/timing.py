@@ -8,7 +8,7 @@ from typing import Any
 from uuid_utils import uuid7
 
 from app import clock
-from app.definitions import prospects
+from app.definitions import prospects, waited_for
 from app.definitions.calendar import Calendar
 from app.definitions.pipeline import content_hash
 from app.definitions.timetable import Candidate, Timetable
@@ -66,6 +66,10 @@ class Timing:
             "warnings": prospects.warnings(found.document, calendar, clock.now()),
             "next_at": views.shown(schedules.when(connection, found.name)),
         }
+
+    def trigger_view(self, found: Definition) -> dict[str, Any]:
+        """A trigger as it is shown: its document, and what that means."""
+        return {**views.definition_view(found), "means": waited_for.sentence(found.document)}
 
     def list_firings(
         self, kind: Kind | None = None, name: str | None = None, *, before: int | None = None, limit: int = 100, **wanted: Any

@@ -1,15 +1,24 @@
 """Whether the source has a day already: what a trigger asks that waits for a vendor's data."""
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
 
 from app.definitions import query
-from app.stocks import calendar
+from app.stocks import calendar, dictionary
 from app.stocks.sources import Data, Source, Unavailable, open_source
+
+_OURS = ("quarantine", "corrections", "code_changes", "confirmed_empty")
+OFFERED = sorted(name for name, spec in dictionary.DATASETS.items() if not spec.made_of and name not in _OURS)
+"""The datasets that some source could have: those that nothing here is computed of or written down in."""
+
+Offered = Annotated[str, WithJsonSchema({"type": "string", "enum": OFFERED})]
+"""The schema tells who stores a trigger which names there are; a source may offer less."""
 
 
 @query
-def source_readiness(context: Any, *, dataset: str, trade_date: date) -> dict[str, Any]:
+def source_readiness(context: Any, *, dataset: Offered, trade_date: date) -> dict[str, Any]:
     """`ready`: what the source announces of that day, null where it announces nothing; then `rows` of it and of the session
     before tell how much of it is there. `detail` is for people. `dataset`: one of those that the source offers.
     """

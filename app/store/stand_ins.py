@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping
 from app.store import definitions
 from app.store.definitions import Definition
 
+
 def of(connection: Connection, jobs: Sequence[str]) -> list[str]:
     """The jobs that stand for one of these and are none of them."""
     if not jobs:

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from app.api.application import build
-from app.definitions.catalogue import BrokenModule, Catalogue, OpSpec, Port
+from app.definitions.catalogue import BrokenModule, Catalogue, OpSpec, Port, QuerySpec
 from app.manager import PipelineManager, log_topic
 from app.settings import Settings
 from app.store import calendar_sources, catalogue, claims, endings, keys, logs, steps, workers
@@ -26,6 +26,8 @@ OPS = (
     OpSpec(name="load", aliases=("load_op",), module="ops", code_version="1", params_schema=DAYS, outputs=(FRAME,)),
     OpSpec(name="score", module="ops", code_version="1", inputs=(Port(name="data", kind="frame"),), outputs=(FRAME,)),
 )
+DATASETS = {"type": "string", "enum": ["daily_bars", "fundamentals"]}
+READINESS = QuerySpec(name="source_readiness", module="ops", params_schema={"properties": {"dataset": DATASETS}})
 BROKEN = BrokenModule(module="broken_ops", error="No module named 'nowhere'", traceback="Traceback ...")
 CODE = {op.name: op.code_version for op in OPS}
 PIPELINE = {
@@ -115,7 +117,7 @@ def _house(url: str, folder: Path, **settings: Any) -> House:
     metadata.create_all(database.engine)
 
     def plant(connection: Connection) -> None:
-        catalogue.save(connection, Catalogue(ops=OPS, broken=(BROKEN,)))
+        catalogue.save(connection, Catalogue(ops=OPS, queries=(READINESS,), broken=(BROKEN,)))
         calendar_sources.plant(connection, "XSHG", SESSIONS, "test", "hash", hours=HOURS)
 
     database.write(plant)

@@ -14,6 +14,7 @@ from tests.api.conftest import House
 from tests.service import OPENBELL
 
 # The fixture's calendar: sessions from 2026-11-16 (Monday) to the 20th, the 23rd and the 24th, and nothing known behind.
+AGAIN = "again for a date if something new was published."
 AT_CLOSE = {"name": "s", "job": "j", "at": "close+30m", "calendar": "XSHG"}
 
 
@@ -111,6 +112,48 @@ def test_a_trigger_that_would_close_a_loop(planted: TestClient) -> None:
     assert itself.json()["errors"][0]["pointer"] == "/when/jobs/0"
 
 
+@pytest.mark.parametrize(
+    ("when", "means"),
+    [
+        (
+            {"jobs": ["k"]},
+            "When a run of k has succeeded, for the same trade date; again for a date if something new was published.",
+        ),
+        (
+            {"jobs": ["k", "l"], "deadline": "close+1h", "then": "fire"},
+            "When k and l have all succeeded for the same trade date, or without the rest 1 hour after the close of that date;"
+            f" {AGAIN}",
+        ),
+        (
+            {"jobs": ["k", "l"], "match": "any", "status": "failed"},
+            f"When any run of k or l has failed, for the same trade date; {AGAIN}",
+        ),
+        ({"file": {"glob": "/in/*.csv"}}, "When a file that matches /in/*.csv is there whole, once for each content."),
+        (
+            {"vendor_ready": {"dataset": "daily_bars", "from": "close", "until": "22:00"}},
+            "When the source has a session's daily_bars, looked for from the close until 22:00, for that session.",
+        ),
+    ],
+)
+def test_a_trigger_says_what_it_means(planted: TestClient, when: dict[str, Any], means: str) -> None:
+    for job in "jkl":
+        planted.put(f"/jobs/{job}", json={"name": job, "pipeline": "p", "calendar": "XSHG"})
+    made = planted.post("/triggers", json={"name": "t", "job": "j", "when": when}).json()
+    assert made["means"] == means
+    assert planted.put("/triggers/t", json=made).json()["version"] == 1, "what is shown can be sent back"
+
+
+def test_a_dataset_that_no_source_has_is_refused(planted: TestClient) -> None:
+    planted.put("/jobs/j", json={"name": "j", "pipeline": "p", "calendar": "XSHG"})
+    for asked, said in (("daily_bar", "did you mean 'daily_bars'?"), ("x", "there are daily_bars, fundamentals")):
+        when = {"vendor_ready": {"dataset": asked, "from": "close", "until": "22:00"}}
+        refused = planted.post("/triggers", json={"name": "t", "job": "j", "when": when})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/when/vendor_ready/dataset")
+        assert refused.json()["errors"][0]["message"] == f"no source has a dataset {asked!r}; {said}"
+    when = {"vendor_ready": {"dataset": "fundamentals", "from": "close", "until": "22:00"}}
+    assert planted.post("/triggers", json={"name": "t", "job": "j", "when": when}).status_code == 201
+
+
 def test_a_job_has_a_bounded_number_of_triggers(planted: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.manager.checking.TRIGGERS", 2)
     planted.post("/jobs", json={"name": "k", "pipeline": "p"})
@@ -181,7 +224,10 @@ def test_from_the_command_line(house: House, serve: Callable[[House], httpx2.Cli
         "s",
         "30 minutes after the close on every session of XSHG, for that day.",
     ]
-    assert openbell("triggers")[1].split("\t")[::3] == ["t", "event ready"]
+    assert openbell("triggers")[1].split("\t")[::3] == [
+        "t",
+        "When the event ready is sent, for the trade date in its payload, if there is one.",
+    ]
     moments = openbell("preview", "s", "--from", "2026-11-24T00:00:00Z", "--count", "2")
     assert [line.split("\t")[1:3] for line in moments[2:]] == [["fire", "2026-11-24"], ["hold", "-"]]
     assert moments[2].endswith("\t2026-11-24 15:30 Asia/Shanghai")

@@ -6,13 +6,14 @@ from app.api.routes.firings import add_firings
 from app.api.schemas.definitions import Trigger
 from app.api.schemas.shown import Items
 from app.definitions.trigger import TriggerDocument
+from app.manager import PipelineManager
 
 _EXAMPLE = {
     "name": "report_when_scored",
     "job": "liquid_stocks_job",
     "when": {"jobs": ["scoring_save_job"], "status": "succeeded"},
 }
-_NOUN = Noun("trigger", Trigger, Items[Trigger], body_of(TriggerDocument, _EXAMPLE))
+_NOUN = Noun("trigger", Trigger, Items[Trigger], body_of(TriggerDocument, _EXAMPLE), PipelineManager.trigger_view)
 triggers = router(_NOUN)
 add_list(triggers, _NOUN)
 add_pausing(triggers, _NOUN)

@@ -111,13 +111,14 @@ class Schedule(Versioned):
 
 
 class Trigger(Versioned):
-    """A version of a trigger."""
+    """A version of a trigger, and what it means."""
 
     job: str
     params: dict[str, Any] = {}
     paused: bool
     when: dict[str, Any]
     on_rerun: str = "if_changed"
+    means: str
 
 
 class GraphNode(Shown):
