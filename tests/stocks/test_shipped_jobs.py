@@ -39,7 +39,7 @@ JOBS: dict[str, tuple[str, dict[str, str], int, str]] = {
         "indicator",
         {"type": "calculation", "depends": "completion"},
         NORMAL,
-        "load_processed_data > calc_technical, calc_fundamental > merge_indicators > collect_metrics",
+        "load_processed_data > calc_technical, calc_fundamental > check_known_dates > merge_indicators > collect_metrics",
     ),
     "scoring_save_job": (
         "scoring_save",
