@@ -20,6 +20,7 @@ from app.cli.patience import Patient
 from app.cli.quality import quality
 from app.cli.quarantine import quarantine
 from app.cli.repair import repair
+from app.cli.reproduce import reproduce
 from app.cli.service import NoService, Refused, Unclear, connect, path
 from app.errors import ConfigurationError, OpenbellError
 
@@ -117,7 +118,7 @@ for command in (
     repair, data, factors, corrections.correct, corrections.corrections, quality, jobs.ops, doctor,
 ):  # fmt: skip
     app.command()(command)
-for noun in (releases.releases, releases.snapshots, releases.pin, releases.unpin):
+for noun in (releases.releases, releases.snapshots, releases.pin, releases.unpin, reproduce):
     app.command()(noun)
 app.command("restore-snapshot")(releases.restore)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.definitions.messages import Ask, Reply
 from app.errors import LeaseLost, OpenbellError, Unavailable
-from app.store import calendars, lake, runs, steps
+from app.store import calendars, lake, reproduction, runs, steps
 from app.store.database import Connection, Database
 from app.store.fence import Fence
 
@@ -74,10 +74,16 @@ class Answers:
         """The snapshot and the end of the step that publishes it: one transaction."""
         if before:
             steps.record(connection, self._fence, before)
-        outcome, state = lake.publish(connection, self._fence, params["node"], params["publication"])
+        outcome, state = self._named(connection, params)
         if params["end"] is not None and outcome != "conflict":
             steps.record(connection, self._fence, [params["end"]])
         return {"outcome": outcome, "state": state}
+
+    def _named(self, connection: Connection, params: Any) -> tuple[lake.Outcome, Any]:
+        original = reproduction.original_of(connection, self._fence)
+        if original is not None:
+            return "unchanged", reproduction.compare(connection, self._fence, params["publication"], original)
+        return lake.publish(connection, self._fence, params["node"], params["publication"])
 
     def cancel_requested(self) -> bool:
         """Whether somebody asked the run to stop. Raises LeaseLost when another attempt owns it."""

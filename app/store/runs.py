@@ -41,6 +41,9 @@ class NewRun:
     memory_limit_bytes: int | None = None
     note: str | None = None
     retry_of: str | None = None
+    reproduces: str | None = None
+    read_snapshot: int | None = None
+    """The snapshot to build on; None: the newest when it first asks."""
     due_at: datetime | None = None
     reused: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Rows of finished steps that a retry takes over, by node."""
@@ -78,9 +81,10 @@ def enqueue(connection: Connection, new: NewRun) -> Accepted:
 
 _AS_ACCEPTED = (
     "job", "job_version", "pipeline", "pipeline_version", "params", "tags", "priority", "trade_date", "cause_type", "cause_name",
-    "depth", "retry_of", "note", "retry", "timeout_seconds", "memory_limit_bytes", "pools", "code_versions",
+    "depth", "retry_of", "reproduces", "read_snapshot", "note", "retry", "timeout_seconds", "memory_limit_bytes", "pools",
+    "code_versions",
 )  # fmt: skip
-_UNKNOWN_YET = ("reason", "error", "worker", "interruption", "read_snapshot", "started_at", "finished_at", "cancel_requested_at")
+_UNKNOWN_YET = ("reason", "error", "worker", "interruption", "comparison", "started_at", "finished_at", "cancel_requested_at")
 
 
 def as_accepted(new: NewRun) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _run_view(row: Mapping[Any, Any], published: list[int]) -> dict[str, Any]:
     return {
         **{name: shown(row[name]) for name in _RUN},
         "cause": {"type": row["cause_type"], "name": row["cause_name"]},
-        **{name: row[name] for name in ("attempt", "failures", "crash_count", "retry_of", "note")},
+        **{name: row[name] for name in ("attempt", "failures", "crash_count", "retry_of", "reproduces", "comparison", "note")},
         **{name: shown(row[name]) for name in _RUN_TIMES},
         "duration": seconds(row["started_at"], row["finished_at"]),
         "queue_seconds": seconds(row["queued_at"], row["started_at"]),

@@ -14,6 +14,8 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("runs", sa.Column("reproduces", sa.Text(), nullable=True))
+    op.add_column("runs", sa.Column("comparison", Json, nullable=True))
     op.add_column("snapshots", sa.Column("restores", sa.Integer(), nullable=True))
     op.add_column("snapshots", sa.Column("pinned_at", Instant, nullable=True))
     op.add_column("snapshots", sa.Column("pinned_by", sa.Text(), nullable=True))
@@ -45,3 +47,6 @@ def downgrade() -> None:
     with op.batch_alter_table("snapshots") as batch:
         for name in ("retired_at", "pin_reason", "pinned_by", "pinned_at", "restores"):
             batch.drop_column(name)
+    with op.batch_alter_table("runs") as batch:
+        batch.drop_column("comparison")
+        batch.drop_column("reproduces")

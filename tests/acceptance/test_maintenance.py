@@ -18,13 +18,10 @@ DAY = 86_400
 
 @pytest.fixture(scope="module")
 def service(start_service: Callable[..., RunningService], tmp_path_factory: pytest.TempPathFactory) -> RunningService:
-    """Two days, each published by a run; the clock stands at noon of the Monday after."""
+    """Its lake is empty; the clock stands at noon of a Monday."""
     clock = tmp_path_factory.mktemp("clock") / "offset"
     clock.write_text(str(_offset(0)))
-    made = start_service(clock_file=clock, snapshot_days=1, simulated_symbols=12, simulated_years=0.5)
-    run(made, "daily_full_pipeline", params={"end_date": BEFORE})
-    run(made, "daily_full_pipeline", trade_date=LAST)
-    return made
+    return start_service(clock_file=clock, snapshot_days=1, simulated_symbols=12, simulated_years=0.5)
 
 
 def _offset(days: float) -> float:
@@ -42,10 +39,18 @@ def read(service: RunningService, dataset: str) -> pd.DataFrame:
 
 
 def test_a_month_of_a_lake(service: RunningService, wait_until: Callable[..., None]) -> None:
+    run(service, "daily_full_pipeline", params={"end_date": BEFORE})
+    second = run(service, "daily_full_pipeline", trade_date=LAST)["id"]
     newest = document(service, "releases", LAST)
     assert (newest["status"] in ("complete", "partial"), newest["readable_snapshot"]) == (True, 2)
     mark = json.loads((service.data_dir / "current" / f"_SUCCESS-{LAST}.json").read_text())
     assert (mark["snapshot"], mark["datasets"]["scores"]["rows"]) == (2, len(read(service, "scores")))
+
+    again = document(service, "reproduce", second)
+    assert (again["reproduces"], again["comparison"]["same"], again["snapshots"]) == (
+        second, True, {"read": 1, "published": []},
+    )  # fmt: skip
+    assert again["comparison"]["files"] == again["comparison"]["equal"] > 2
 
     before = sorted(read(service, "daily_bars")["trade_date"].astype(str).unique())
     assert openbell(service, "restore-snapshot", "1", "--reason", "a bad delivery").stdout == "3\trestores 1\n"
@@ -72,5 +77,7 @@ def test_a_month_of_a_lake(service: RunningService, wait_until: Callable[..., No
     assert {str(path) for path in (service.data_dir / "lake").glob("*/*.parquet")} <= lake
     (backup,) = (service.data_dir / "backups").glob("*-nightly")
     assert json.loads((backup / "backup.json").read_text())["snapshot"] == 4
+    refused = openbell(service, "reproduce", second)
+    assert (refused.returncode, "Snapshot 2, which it published, is no longer kept" in refused.stderr) == (4, True)
     checked = openbell(service, "db", "verify", "--deep")
     assert checked.returncode == 0, checked.stdout

@@ -80,6 +80,7 @@ JOBS: dict[str, tuple[str, dict[str, str], int, str]] = {
         "load_temp > calculate_scores > save_final > cleanup_temp",
     ),
     "lake_maintenance": ("lake_maintenance", {"type": "maintenance"}, 20, "back_up, retention, clear_scratch, prune_history"),
+    "reproduce_job": ("reproduce", {"type": "reproduction"}, 20, "name_a_run"),
     "daily_etl_pipeline": ("daily_etl_pipeline", {}, NORMAL, "extract_data > clean_data > enrich_data > load_to_storage"),
 }
 """Job: its pipeline, tags, priority, and the nodes level by level, each named after its op (but for `publish`)."""

@@ -106,6 +106,24 @@ class Snapshots(Shown):
     published: list[int]
 
 
+class Difference(Shown):
+    """A file that came out otherwise, by the hash of its content; null where there is none."""
+
+    dataset: str
+    partition: str
+    published: str | None
+    made: str | None
+
+
+class Comparison(Shown):
+    """What a run that reproduces another made, beside what that one published; nothing of it was published."""
+
+    same: bool
+    files: int = Field(description="Files that the other published.")
+    equal: int = Field(description="How many of them came out with the same content.")
+    differences: list[Difference] = Field(description="The first of those that did not.")
+
+
 class RunSummary(Shown):
     """A run without its steps, as lists show it. `waiting_for` says in a sentence what a queued run waits for."""
 
@@ -126,6 +144,8 @@ class RunSummary(Shown):
     failures: int
     crash_count: int
     retry_of: str | None
+    reproduces: str | None = Field(None, description="The run whose publications it compares with what it makes.")
+    comparison: Comparison | None = None
     note: str | None
     queued_at: Instant
     due_at: Instant

@@ -89,7 +89,7 @@ def enrich_data(context: OpContext, data: pa.Table) -> pa.Table:
     return data
 
 
-@op
+@op(tags={"effects": "writes files outside the lake"})
 def load_to_storage(
     context: OpContext,
     data: pa.Table,

@@ -37,7 +37,7 @@ def sync_and_complete(
     return found
 
 
-@op
+@op(tags={"effects": "keeps a hand-over for another run"})
 def save_temp(
     context: OpContext,
     indicators: Annotated[Dataset, "indicators"],
@@ -61,7 +61,7 @@ def save_temp(
     return indicators
 
 
-@op(timeout_seconds=3600)
+@op(timeout_seconds=3600, tags={"effects": "takes a hand-over of another run"})
 def load_temp(context: OpContext) -> Dataset:
     """Stage what save_temp kept for the run's trade date, on what is published now. Unavailable when there is nothing.
 
@@ -80,7 +80,7 @@ def load_temp(context: OpContext) -> Dataset:
     return lake.reference("indicators", rows=rows)
 
 
-@op
+@op(tags={"effects": "takes hand-overs away"})
 def cleanup_temp(context: OpContext, saved: Annotated[Dataset, "scores"] | None = None) -> None:
     """Take away hand-overs whose time is over and, after what was `saved`, the one of the run's trade date that was taken.
 

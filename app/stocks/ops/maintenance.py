@@ -2,26 +2,27 @@
 
 from app.definitions import OpContext, op
 
+_TAGS = {"effects": "changes what the service keeps"}
 
-@op(timeout_seconds=3600)
+@op(timeout_seconds=3600, tags=_TAGS)
 def retention(context: OpContext) -> None:
     """Forget snapshots that are neither recent, nor a month's last, pinned or in use; take away what only they named."""
     _report(context, "retention")
 
 
-@op(timeout_seconds=3600)
+@op(timeout_seconds=3600, tags=_TAGS)
 def clear_scratch(context: OpContext) -> None:
     """Take away what runs left in scratch that nobody takes up again."""
     _report(context, "scratch")
 
 
-@op(timeout_seconds=3600)
+@op(timeout_seconds=3600, tags=_TAGS)
 def prune_history(context: OpContext) -> None:
     """Take away old logs, and old runs that published nothing."""
     _report(context, "history")
 
 
-@op(timeout_seconds=3600)
+@op(timeout_seconds=3600, tags=_TAGS)
 def back_up(context: OpContext) -> None:
     """Back the service's database up beside the older backups, of which the newest are kept.
 

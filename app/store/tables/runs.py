@@ -46,6 +46,8 @@ runs = Table(
     text("cause_name", nullable=True),
     text("retry_of", nullable=True),
     text("note", nullable=True),
+    text("reproduces", nullable=True),  # the run whose publications it compares with what it makes; it publishes nothing
+    Column("comparison", Json),
     # Three counters: claims (the fence), what the retry policy pays for, children lost.
     Column("attempt", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
