@@ -1,6 +1,6 @@
 """What a face may ask of the lake: what its columns mean, and rows of a dataset at a snapshot."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -71,6 +71,9 @@ def dataset_page(
     return Encoded(content, {"rows": rows.num_rows, "after": place})
 
 
+_READ = {"date": date.fromisoformat, "datetime": datetime.fromisoformat}
+
+
 def _place(spec: Spec, after: dict[str, Any] | None) -> Place | None:
     if after is None:
         return None
@@ -79,7 +82,7 @@ def _place(spec: Spec, after: dict[str, Any] | None) -> Place | None:
         if not isinstance(partition, str) or not isinstance(key, list) or len(key) != len(spec.key):
             raise ValueError
         for name, text in zip(spec.key, key, strict=True):
-            date.fromisoformat(text) if spec.by_name[name].type == "date" else text.encode()
+            _READ[spec.by_name[name].type](text) if spec.by_name[name].type in _READ else text.encode()
     except (AttributeError, TypeError, ValueError):
         raise Invalid("The query is not valid.", faults=[Fault("/query/cursor", f"is no place in {spec.name!r}")]) from None
     return Place(partition, tuple(key))

@@ -13,11 +13,18 @@ import pyarrow as pa
 
 from app.definitions.names import suggestion
 
-Type = Literal["string", "date", "float", "integer", "boolean"]
+Type = Literal["string", "date", "datetime", "float", "integer", "boolean"]
 Role = Literal["", "price", "volume"]
 PARTITION_ALL = "all"
 
-_ARROW = {"string": pa.string(), "date": pa.date32(), "float": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
+_ARROW = {
+    "string": pa.string(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("ms"),
+    "float": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Column:
 
     @property
     def arrow(self) -> pa.Field:
-        """The Arrow field; floats are 64 bits wide, dates are days."""
+        """The Arrow field; floats are 64 bits wide, dates are days, datetimes local and without a zone."""
         return pa.field(self.name, _ARROW[self.type], nullable=self.nullable)
 
     @property

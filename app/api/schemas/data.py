@@ -44,7 +44,7 @@ class ColumnEntry(Shown):
     """What the numbers of a column mean."""
 
     name: str
-    type: Literal["string", "date", "float", "integer", "boolean"]
+    type: Literal["string", "date", "datetime", "float", "integer", "boolean"]
     unit: str
     nullable: bool
     meaning: str

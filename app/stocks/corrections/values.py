@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from app.stocks.schema import Column
@@ -14,6 +14,7 @@ _NEEDS = {
     "integer": "a whole number",
     "boolean": "true or false",
     "date": "a date, as 2026-11-20",
+    "datetime": "a local time, as 2026-11-20T09:31:00",
     "string": "text",
 }
 
@@ -60,10 +61,19 @@ def _day(value: Any) -> date | None:
         return None
 
 
+def _time(value: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is None else None
+
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "float": _number,
     "integer": _whole,
     "boolean": lambda value: value if isinstance(value, bool) else None,
     "date": _day,
+    "datetime": _time,
     "string": lambda value: value if isinstance(value, str) and value.strip() else None,
 }

@@ -8,6 +8,7 @@ from app.definitions.names import suggestion
 from app.stocks.dictionary.corrections import CORRECTIONS
 from app.stocks.dictionary.factors import FACTORS
 from app.stocks.dictionary.indicators import INDICATORS
+from app.stocks.dictionary.intraday import INTRADAY_BARS
 from app.stocks.dictionary.market import DAILY_BARS, FUNDAMENTALS, QUARANTINE
 from app.stocks.dictionary.reference import REFERENCE
 from app.stocks.dictionary.scores import SCORES
@@ -15,7 +16,7 @@ from app.stocks.schema import Spec
 
 DATASETS: dict[str, Spec] = {
     spec.name: spec
-    for spec in (*REFERENCE, DAILY_BARS, FUNDAMENTALS, INDICATORS, FACTORS, SCORES, QUARANTINE, CORRECTIONS)
+    for spec in (*REFERENCE, DAILY_BARS, INTRADAY_BARS, FUNDAMENTALS, INDICATORS, FACTORS, SCORES, QUARANTINE, CORRECTIONS)
 }  # fmt: skip
 
 

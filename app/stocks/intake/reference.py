@@ -10,7 +10,7 @@ from app.stocks.lake.market_lake import MarketLake, market_lake
 from app.stocks.lake.merge import remove
 from app.stocks.lake.rows import conform, keys_of, plain
 
-_CARRIED = ("instruments", "daily_bars", "fundamentals", "corporate_actions", "confirmed_empty")
+_CARRIED = ("instruments", "daily_bars", "fundamentals", "corporate_actions", "confirmed_empty", "intraday_bars")
 """What a source delivers by instrument; what is computed of it follows by itself."""
 _SERVICE = "calendar"
 

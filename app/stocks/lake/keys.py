@@ -13,7 +13,7 @@ Codes = npt.NDArray[np.int64]
 def codes(tables: Sequence[pa.Table], key: Sequence[str]) -> list[Codes]:
     """One int64 per row of each table: equal for equal keys across all of them, and in the keys' order.
 
-    Key columns are dates, or strings in dictionary form, without nulls.
+    Key columns are dates, datetimes, or strings in dictionary form, without nulls.
     """
     lengths = [len(table) for table in tables]
     total = np.zeros(sum(lengths), dtype=np.int64)
@@ -30,6 +30,10 @@ def _codes_of(columns: Sequence[pa.ChunkedArray]) -> Codes:
     if pa.types.is_date32(joined.type):
         days = joined.cast(pa.int32()).to_numpy()
         return np.asarray(days - days.min(), dtype=np.int64)
+    if pa.types.is_timestamp(joined.type):
+        # In minutes: with milliseconds the codes of a long table would not fit into their bits.
+        instants = joined.cast(pa.int64()).to_numpy() // 60_000
+        return np.asarray(instants - instants.min(), dtype=np.int64)
     encoded = joined.unify_dictionaries()
     dictionary = encoded.chunk(0).dictionary
     indices = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +110,16 @@ def _behind(spec: Spec, table: pa.Table, key: tuple[str, ...]) -> Any:
     for name, text in reversed(list(zip(spec.key, key, strict=True))):
         field = spec.arrow.field(name)
         column = table.column(name).cast(field.type)
-        value = pa.scalar(date.fromisoformat(text) if pa.types.is_date32(field.type) else text, field.type)
+        value = pa.scalar(_read(field.type, text), field.type)
         more = pc.greater(column, value)
         mask = more if mask is None else pc.or_(more, pc.and_(pc.equal(column, value), mask))
     return mask
+
+
+def _read(kind: pa.DataType, text: str) -> date | str:
+    if pa.types.is_timestamp(kind):
+        return datetime.fromisoformat(text)
+    return date.fromisoformat(text) if pa.types.is_date32(kind) else text
 
 
 def _key_at(spec: Spec, table: pa.Table, row: int, partition: str) -> Place:

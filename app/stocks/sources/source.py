@@ -68,5 +68,8 @@ class Source(Protocol):
     def daily_bars(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
         """Bars of these instruments (None: all) from start to end, both included, as delivered: duplicates and errors too."""
 
+    def intraday_bars(self, ids: Sequence[str] | None, start: date, end: date, frequency: str) -> Answer:
+        """Bars of that frequency (1m, 5m, 15m, 30m, 60m) of the sessions from start to end, as delivered."""
+
     def fundamentals(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
         """Valuations whose trade_date lies from start to end, both included."""

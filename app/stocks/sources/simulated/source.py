@@ -5,10 +5,11 @@ from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from app.stocks import calendar
+from app.stocks import bar_keys, calendar
 from app.stocks.sources.answers import Answer, Data, Empty, Unavailable
-from app.stocks.sources.simulated import actions, bars, dirt, periods, statements
+from app.stocks.sources.simulated import actions, bars, dirt, intraday, periods, statements
 from app.stocks.sources.simulated.dirt import Dirt
 from app.stocks.sources.simulated.universe import Universe
 from app.stocks.sources.source import Health
@@ -20,6 +21,7 @@ ANCHOR = date(2024, 1, 2)
 END_OF_YEARS = date(2027, 1, 1)
 """Histories of n years begin n years before this day, whatever the day is today."""
 _CELLS = 500_000
+INTRADAY_SESSIONS = 20
 READY_AT = time(16, 0)
 """When the vendor has a session's data, Asia/Shanghai; real ones publish between 16:00 and 19:30."""
 
@@ -53,8 +55,8 @@ class Simulated:
         return ""
 
     def capabilities(self) -> frozenset[str]:
-        """Instruments, bars, dividends and splits, and what companies report."""
-        return frozenset({"instruments", "daily_bars", "corporate_actions", "fundamentals"})
+        """Instruments, bars of days and of minutes, dividends and splits, and what companies report."""
+        return frozenset({"instruments", "daily_bars", "intraday_bars", "corporate_actions", "fundamentals"})
 
     def health(self) -> Health | Unavailable:
         """Ready up to the last session whose data hour has come."""
@@ -94,6 +96,24 @@ class Simulated:
             cells = bars.market(names, self._dirt, self._days, self._anchor, first, last)
             pieces.append(bars.table(cells, self.name))
         return _answer(pieces)
+
+    def intraday_bars(self, ids: Sequence[str] | None, start: date, end: date, frequency: str) -> Answer:
+        """Bars of minutes of the last twenty sessions: this vendor keeps no older ones."""
+        if self._ready is None or start > self._ready:
+            return Unavailable("not_ready", f"the data of {start} are not ready; the newest are those of {self._ready}")
+        ready = int(np.searchsorted(self._days, calendar.day_numbers([self._ready])[0]))
+        kept = calendar.day_of(self._days[max(ready - INTRADAY_SESSIONS + 1, 0)])
+        asked = self._ask(ids, max(start, kept, self._start), end)
+        if isinstance(asked, Unavailable):
+            return asked
+        universe, first, last = asked
+        cells = bars.market(universe, Dirt.none(), self._days, self._anchor, first, last)
+        traded = bars.table(cells, self.name)
+        traded = traded.filter(pc.invert(traded.column("is_suspended")))
+        if not traded.num_rows:
+            return Empty()
+        number = universe.numbers[bar_keys.places(universe.ids, traded)]
+        return Data(intraday.table(self._universe.seed, number, traded, frequency, self.name))
 
     def fundamentals(self, ids: Sequence[str] | None, start: date, end: date) -> Answer:
         """One row for each report, on the session on which it became known; reports from before the first bar too."""
