@@ -28,7 +28,8 @@ from app.stocks.sources.simulated.universe import Universe
 from benchmarks.market_lake import Host
 from benchmarks.running import folder
 
-SYMBOLS, SESSIONS = 300, 243
+SYMBOLS, SESSIONS = 325, 243
+"""Of so many simulated names 300 are listed and trade."""
 MOST_BYTES = 3e9
 TO = ("5m", "15m", "30m", "60m")
 _LAST = date(2026, 11, 20)

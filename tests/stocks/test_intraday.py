@@ -21,6 +21,7 @@ from app.stocks.intraday import aggregate, minutes
 from app.stocks.intraday.bars import Bars
 from app.stocks.intraday.report import Report
 from app.stocks.intraday.screen import screen
+from app.stocks.lake.page import Choice, page
 from app.stocks.ops.intraday import aggregate_intraday, sync_intraday
 from app.stocks.quality.gate import QualityGate
 from app.stocks.sources.answers import Data, Unavailable
@@ -28,6 +29,7 @@ from app.stocks.sources.files import Files
 from app.stocks.sources.simulated import Simulated
 from tests.stocks.bar_files import row, write
 from tests.stocks.conftest import AFTER_CLOSE
+from tests.stocks.lake_host import MemoryHost
 from tests.stocks.op_context import Bench
 from tests.stocks.runs import go
 
@@ -206,6 +208,21 @@ def test_a_run_takes_minutes_once_and_keeps_longer_bars_beside_them(bench: MakeB
     assert set(every[every.frequency != "1m"].source) == {"aggregated"}
     with pytest.raises(Invalid, match="bars of 5m are no parts of 1m"):
         aggregate_intraday(there.run(), made, frequency="5m", to=["1m"])
+
+
+def test_pages_of_minutes_follow_each_other(tmp_path: Path, minute_bars: pa.Table) -> None:
+    lake = MemoryHost(tmp_path).lake()
+    lake.stage("intraday_bars", minute_bars)
+    spec, files = lake.spec("intraday_bars"), lake.files("intraday_bars")
+    pieces, after = [], None
+    while True:
+        found = page(lake.folder, spec, files, spec.names, Choice(), after=after, limit=1000, seconds=60)
+        pieces.append(found.rows)
+        if found.after is None:
+            break
+        after = found.after
+    assert len(pieces) > 5
+    assert pa.concat_tables(pieces).equals(lake.read("intraday_bars"))
 
 
 def test_days_that_the_source_no_longer_has_are_not_published_as_if_they_were_whole(bench: MakeBench) -> None:

@@ -15,7 +15,14 @@ from app.definitions.lake import SnapshotState
 from app.stocks import dictionary
 from app.stocks.schema import Column, Spec
 
-_DUCKDB = {"string": "VARCHAR", "date": "DATE", "datetime": "TIMESTAMP", "float": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN"}
+_DUCKDB = {
+    "string": "VARCHAR",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+    "float": "DOUBLE",
+    "integer": "BIGINT",
+    "boolean": "BOOLEAN",
+}
 _TABLES = ("instruments",)
 _LATEST = """(SELECT order_book_id,
     coalesce(arg_max(adj_factor, trade_date) FILTER (adj_factor IS NOT NULL), 1) AS last_adj,

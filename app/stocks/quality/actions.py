@@ -19,17 +19,20 @@ def factors(panel: Panel) -> Found:
     The exchanges' rule for the reference price of an ex-date, which is rounded to the fen. A vendor's factor may begin on the
     ex-date or, of a suspended name, when trading resumes.
     """
+    if panel.actions is None:
+        # Where no action can be known, nothing is held against the factors.
+        nothing = np.zeros(len(panel.code), dtype=bool)
+        return Found(nothing, nothing, str)
     rows = np.flatnonzero(~panel.suspended & (panel.before >= 0) & np.isfinite(panel.close))
     before = panel.before[rows]
     adjusted, split = (panel.column(name) for name in ("adj_factor", "split_factor"))
-    made, splits = _expected(panel, rows, before)
+    made, splits = _expected(panel, rows, before, panel.actions)
     found, found_splits = adjusted[rows] / adjusted[before], split[rows] / split[before]
     price = panel.close[before] / made
     off = np.abs(found / made - 1) > (_HALF_FEN + 1e-9) / price + _FACTOR_DIGITS
     off |= np.isfinite(found_splits) & (np.abs(found_splits / splits - 1) > _FACTOR_DIGITS)
     checked, failed = np.zeros(len(panel.code), dtype=bool), np.zeros(len(panel.code), dtype=bool)
-    # Where no action can be known, nothing is held against the factors.
-    checked[rows] = np.isfinite(found) & (panel.actions is not None)
+    checked[rows] = np.isfinite(found)
     failed[rows] = off
     place = np.zeros(len(panel.code), dtype=np.int64)
     place[rows] = np.arange(len(rows))
@@ -42,11 +45,11 @@ def factors(panel: Panel) -> Found:
     return Found(checked, failed, say)
 
 
-def _expected(panel: Panel, rows: Ints, before: Ints) -> tuple[Floats, Floats]:
+def _expected(panel: Panel, rows: Ints, before: Ints, actions: pa.Table) -> tuple[Floats, Floats]:
     """By which each row's factors grew since its last traded row: of all ex-rights, and of splits alone."""
     price, splits = panel.close[before].copy(), np.ones(len(rows))
-    if panel.actions is not None and len(rows):
-        row, cash, split, round_ = _by_row(panel, rows, panel.actions)
+    if len(rows):
+        row, cash, split, round_ = _by_row(panel, rows, actions)
         # Several ex-dates in one rest come one after the other.
         for number in range(int(round_.max(initial=-1)) + 1):
             now = round_ == number
