@@ -101,7 +101,7 @@ def open_database(settings: Settings) -> Database:
     private_folder(settings.data_dir)
     identity.refuse_lost(settings.url, settings.data_dir)
     sqlite.refuse_damaged(settings.url, LOOK_SECONDS)
-    database = Database(settings.url)
+    database = Database(settings.url, queue_limit=settings.queue_limit)
     try:
         _prepare(database, settings)
     except BaseException as error:

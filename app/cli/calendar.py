@@ -1,5 +1,6 @@
 """`openbell calendar`: which days are sessions, how far that is known, and what people know better."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from app.cli.options import Json
 from app.cli.service import connect, path
 
 calendar = typer.Typer(help="The exchanges' calendars: list, show, override, import.", no_args_is_help=True)
+_PHASE = re.compile(r"([a-z_]+)[= ]([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})")
 Name = Annotated[str, typer.Argument(metavar="CALENDAR", help="As XSHG.")]
 Day = Annotated[str, typer.Argument(metavar="DATE", help="As 2026-11-24.")]
 
@@ -53,10 +55,15 @@ def override(
     day: Day,
     reason: Annotated[str, typer.Option(help="Why; it is kept.")],
     closed: Annotated[bool, typer.Option("--closed/--session", help="Closed, or a session that day.")] = True,
+    phase: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FROM-TO", help="Other hours than usual, as continuous=09:30-11:30; repeat it for each phase."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say of one day that the exchange is closed, or that it trades. It holds at once."""
-    _done(name, {"date": day, "session": not closed, "reason": reason}, as_json)
+    """Say of one day that the exchange is closed, or that it trades, or trades half a day. It holds at once."""
+    body: dict[str, Any] = {"date": day, "session": not closed or bool(phase), "reason": reason}
+    _done(name, {**body, "phases": [_phase(text) for text in phase]} if phase else body, as_json)
 
 
 @calendar.command("import")
@@ -101,6 +108,13 @@ def _done(name: str, body: dict[str, Any], as_json: bool) -> None:
         screen.document(answer)
     else:
         screen.line(f"{answer['id']}\tversion {answer['version']}\tknown until {answer['horizon_date']}")
+
+
+def _phase(text: str) -> list[str]:
+    found = _PHASE.fullmatch(text.strip())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no phase: write it as continuous=09:30-11:30", param_hint="--phase")
+    return list(found.groups())
 
 
 def _phases(phases: list[list[Any]]) -> str:

@@ -67,6 +67,16 @@ class Promises:
         """The next one to come due; None when there is none in sixty days."""
         return next(iter(self.between(after, after + _AHEAD)), None)
 
+    def too_early(self, promise: Promise) -> str:
+        """A warning where it is due before the day that it is about has closed; empty where it is not."""
+        closes = [session.anchor("close") for session in self.calendar.sessions_as_usual(promise.trade_date)]
+        close = max((instant for instant in closes if instant), default=None)
+        if close is None or promise.due_at >= close:
+            return ""
+        due, closed = (at.astimezone(self.calendar.zone) for at in (promise.due_at, close))
+        early = f"It is due at {due:%H:%M} of the trade date, before that day's close at {closed:%H:%M}"
+        return f'{early}: end-of-day data is not there yet. For the morning after say "day": "T+1".'
+
     def opens_at(self, day: date) -> datetime:
         """When the day's own session begins, or the day itself where its hours are not known: nothing is foreseen before."""
         begins = [span.start for session in self.calendar.sessions_as_usual(day) for span in session.spans]

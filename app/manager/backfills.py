@@ -9,9 +9,9 @@ from app.definitions.backfill import RANGE_PARAMS, Backfill, parse_backfill
 from app.definitions.catalogue import Catalogue
 from app.definitions.params import effective_params
 from app.definitions.pipeline import content_hash
-from app.errors import Fault, Invalid, OpenbellError, Unavailable
+from app.errors import Fault, Invalid, OpenbellError, QueueFull, Unavailable
 from app.manager.queries import Queries
-from app.store import audit, backfill_plan, backfilling, backfills, calendars, catalogue, idempotency, views
+from app.store import audit, backfill_plan, backfilling, backfills, calendars, catalogue, firing, idempotency, views
 from app.store.acceptance import job_and_pipeline
 from app.store.backfill_plan import Gaps, Plan
 from app.store.database import Connection, Database
@@ -43,13 +43,15 @@ class Backfills:
     ) -> tuple[dict[str, Any], bool]:
         """Make it and begin its first chunks; its view, and whether the idempotency key had made it before.
 
-        Raises as plan_backfill.
+        Raises as plan_backfill, and QueueFull. Later it needs no room: each further chunk takes the place of one that ended.
         """
         wanted = parse_backfill(document, clock.market_date())
         gaps = self._gaps(job, wanted)
 
         def work(connection: Connection) -> tuple[dict[str, Any], bool]:
             def make() -> dict[str, Any]:
+                if (limit := firing.full_queue(connection)) is not None:
+                    raise QueueFull(f"{limit} runs wait already.", hint="Try again later, or raise OPENBELL_QUEUE_LIMIT.")
                 row = backfilling.create(connection, job, wanted, _plan(connection, job, wanted, gaps), by)
                 audit.add(connection, by, "create", "backfill", row["id"], {"job": job, **wanted.document})
                 return _view(row)

@@ -46,7 +46,9 @@ def _meaning(connection: Connection, found: Definition) -> dict[str, Any]:
         warnings.append(f"Nothing of the dataset {dataset!r} is published yet: if that is not its name, it never will be.")
     try:
         name = deadlines.calendar_of(connection, document)
-        promise = deadlines.table(connection, document).next_after(clock.now())
+        promises_of = deadlines.table(connection, document)
+        promise = promises_of.next_after(clock.now())
+        warnings += [promises_of.too_early(promise)] if promise is not None and promises_of.too_early(promise) else []
     except NotFound as error:
         return {"means": "", "warnings": [*warnings, error.detail], "next_due_at": None}
     following = views.shown(promise.due_at) if promise is not None and found.paused_at is None else None

@@ -74,7 +74,7 @@ class PipelineManager(
         if place != loaded.url and not Path(place).is_file():
             hint = "Name the data dir of a service that has been started once: openbell serve."
             raise NotFound(f"There is no database {Path(place).absolute()}.", hint=hint)
-        return cls(Database(loaded.url), loaded)
+        return cls(Database(loaded.url, queue_limit=loaded.queue_limit), loaded)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -1,8 +1,10 @@
 """The timing half of the manager: what fires when and why, asked before and after; and events from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from uuid_utils import uuid7
@@ -36,7 +38,8 @@ class Timing:
         """What a schedule will do, moment by moment, by its document and calendar of now. Raises NotFound."""
         with self.database.read() as connection:
             document = definitions.get(connection, "schedule", name).document
-            return _preview(document, calendar_of(connection, document), start, until, count)
+            fired = firings.fired_ahead(connection, "schedule", name, clock.now())
+            return _preview(document, calendar_of(connection, document), start, until, count, fired)
 
     def preview_document(
         self, document: object, start: datetime | None = None, until: datetime | None = None, count: int = 20
@@ -100,7 +103,12 @@ class Timing:
 
 
 def _preview(
-    document: dict[str, Any], calendar: Calendar | None, start: datetime | None, until: datetime | None, count: int
+    document: dict[str, Any],
+    calendar: Calendar | None,
+    start: datetime | None,
+    until: datetime | None,
+    count: int,
+    fired: Mapping[datetime, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     if document.get("calendar") and calendar is None:
         fault = Fault("/calendar", f"the calendar {document['calendar']!r} is not planted yet")
@@ -118,11 +126,14 @@ def _preview(
     return {
         "means": prospects.sentence(document),
         "warnings": prospects.warnings(document, calendar, clock.now()),
-        "items": [_moment(candidate, document) for candidate in islice(moments, min(count, FURTHEST))],
+        "items": [_moment(candidate, document, fired) for candidate in islice(moments, min(count, FURTHEST))],
     }
 
 
-def _moment(candidate: Candidate, document: dict[str, Any]) -> dict[str, Any]:
+def _moment(candidate: Candidate, document: dict[str, Any], fired: Mapping[datetime, str]) -> dict[str, Any]:
+    if (run := fired.get(candidate.due_at)) is not None:
+        detail = f"it has fired already, by a clock that ran ahead: run {run}"
+        candidate = replace(candidate, decision="skip", reason="fired", detail=detail)
     published = document.get("trade_date") == "latest_published" and candidate.decision == "fire"
     return {
         "fires_at": clock.iso(candidate.due_at),

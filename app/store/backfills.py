@@ -107,7 +107,7 @@ def run_ended(connection: Connection, run: RowMapping) -> tuple[str, Over | None
         return "none", None
     # The clock may have been set back in between.
     row["seconds"] += max((run["finished_at"] - run["queued_at"]).total_seconds(), 0.0)
-    _count(connection, row, run["status"], f"run {run['id']} of {run['trade_date']}: {run['reason']}")
+    _count(connection, row, run["status"], f"run {run['id']} of {run['trade_date']}: {_said(run)}")
     return backfill_of(row["request"]).triggers, advance(connection, row)
 
 
@@ -139,10 +139,17 @@ def _count(connection: Connection, row: dict[str, Any], outcome: str, what: str)
         row["failed_in_a_row"] = 0
     elif outcome == RunStatus.failed:
         row["failed_in_a_row"] += 1
+        if row["status"] != "stopping":
+            row["reason"] = f"the last chunk that failed: {what}"[:1000]
         limit = backfill_of(row["request"]).stop_after
         if row["failed_in_a_row"] >= limit and row["status"] != "stopping":
             move(connection, row, "stopping")
             row["reason"] = f"{limit} chunks in a row failed, the last one: {what}"[:1000]
+
+
+def _said(run: RowMapping) -> str:
+    message = str((run["error"] or {}).get("message") or "").partition("\n")[0]
+    return f"{run['reason']}: {message}" if message else str(run["reason"])
 
 
 def _begin(connection: Connection, row: dict[str, Any], wanted: Backfill) -> None:

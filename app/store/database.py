@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -37,16 +37,18 @@ tried again, and then sees what that one did."""
 class Database:
     """One database, opened once per process. `write` answers after the commit; a failed write changes nothing.
 
-    `damage` is the sentence of the damage that a read or a write met, if one did.
+    `damage` is the sentence of the damage that a read or a write met, if one did. Beyond `queue_limit` queued runs nothing fires.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, queue_limit: int | None = None) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.changes = Changes()
         if self.is_sqlite and self.url.database:
             sqlite.create_private(Path(self.url.database))
         self.engine = sqlite.engine(url, READERS) if self.is_sqlite else _postgresql(url)
+        # Who fires a run has a connection, and no settings.
+        event.listen(self.engine, "connect", lambda _, record: record.info.update(queue_limit=queue_limit))
         self.ballast: Ballast | None = None
         self.damage: str | None = None
         self.commits = 0

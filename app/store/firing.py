@@ -32,12 +32,18 @@ class Wish:
 
 
 def fire(connection: Connection, wish: Wish, blank: Firing) -> Firing:
-    """Make the run and answer its ledger row: `fired`, or why it was left out. The row is the caller's to write."""
+    """Make the run and answer its ledger row: `fired`, or why it was left out. The row is the caller's to write.
+
+    At the queue's limit it has `failed`, and is not caught up: a moment that waited until thousands of runs are done is past.
+    """
     job = definitions.find(connection, "job", wish.job)
     if job is None:
         return replace(blank, outcome="failed", reason="no_job", detail=f"there is no job {wish.job!r} any more")
     if job.paused_at is not None:
         return replace(blank, outcome="skipped", reason="job_paused", detail=f"the job {wish.job!r} is paused")
+    if (limit := full_queue(connection)) is not None:
+        detail = f"{limit} runs wait already, as many as OPENBELL_QUEUE_LIMIT allows"
+        return replace(blank, outcome="failed", reason="queue_full", detail=detail, trade_date=wish.trade_date)
     request = RunRequest(params=wish.params, trade_date=wish.trade_date, priority=wish.priority, note=wish.note)
     try:
         new = acceptance.accept(connection, catalogue.current(connection), wish.job, request, wish.cause)
@@ -60,6 +66,15 @@ def open_run(connection: Connection, job: str, trade_date: date | None) -> str |
     if trade_date is not None:
         query = query.where(run_rows.c.trade_date == trade_date)
     return connection.execute(query.order_by(run_rows.c.id).limit(1)).scalar()
+
+
+def full_queue(connection: Connection) -> int | None:
+    """The limit, where so many runs wait. It is exact: whoever fires asks in the transaction that would make the run."""
+    limit: int | None = connection.info.get("queue_limit")
+    if limit is None:
+        return None
+    last = select(run_rows.c.id).where(run_rows.c.status == RunStatus.queued).offset(limit - 1).limit(1)
+    return limit if connection.execute(last).first() is not None else None
 
 
 def _sentence(error: OpenbellError) -> str:

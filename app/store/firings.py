@@ -103,6 +103,12 @@ def decided(connection: Connection, kind: str, name: str, after: datetime, until
     return {row["key"] for row in _DECIDED.all(connection, window)}
 
 
+def fired_ahead(connection: Connection, kind: str, name: str, now: datetime) -> dict[datetime, str]:
+    """What fired for moments that are still to come, because the clock was set back since: when due, and its run."""
+    own = (firings.c.kind == kind, firings.c.name == name, firings.c.due_at > now, firings.c.outcome == "fired")
+    return {row.due_at: row.run_id for row in connection.execute(select(firings.c.due_at, firings.c.run_id).where(*own))}
+
+
 def held_until(connection: Connection, kind: str, name: str, day: date, newest: int) -> dict[str, datetime]:
     """What is held for days up to that one, the newest so many: its key and when it was due."""
     held = select(firings.c.key, firings.c.due_at).where(_held(kind, name, day)).order_by(firings.c.due_at.desc())

@@ -21,7 +21,8 @@ _BACK, _AHEAD = timedelta(days=2), timedelta(days=16)
 """How far a moment may lie from its trade date: the longest holiday lies between."""
 
 _LOOKED_AT = 5000
-_LATELY = (timedelta(days=1), timedelta(days=4), timedelta(days=16))
+_LATELY = (timedelta(days=1), timedelta(days=4), timedelta(days=16), timedelta(days=40))
+"""How far back the last moment is looked for: a month's last session, before a long holiday, lies that far."""
 
 
 def of(connection: Connection, job: str) -> list[Definition]:

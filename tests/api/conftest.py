@@ -113,7 +113,7 @@ def _failed(node: str) -> Any:
 
 
 def _house(url: str, folder: Path, **settings: Any) -> House:
-    database = Database(url)
+    database = Database(url, queue_limit=settings.get("queue_limit"))
     metadata.create_all(database.engine)
 
     def plant(connection: Connection) -> None:

@@ -203,6 +203,12 @@ def test_from_the_command_line(house: House, serve: Callable[[House], httpx2.Cli
     assert "version 3" in openbell("override", "XSHG", "2026-11-27", "--reason", "typhoon")
     shown = openbell("show", "XSHG", "--from", "2026-11-24", "--to", "2026-11-30").split()
     assert shown == ["2026-11-24", "2026-11-26", "2026-11-28", "2026-11-30"]
+    half = ("--phase", "auction=09:15-09:25", "--phase", "continuous 09:30-11:30")
+    assert "version 4" in openbell("override", "XSHG", "2026-11-30", "--reason", "half day", *half)
+    assert openbell("show", "XSHG", "--from", "2026-11-30", "--to", "2026-11-30") == (
+        "2026-11-30\tauction 09:15-09:25 continuous 09:30-11:30\n"
+    )
+    assert "'noon' is no phase" in openbell("override", "XSHG", "2026-12-01", "--reason", "x", "--phase", "noon", code=2)
     assert "2026-11-27\tclosed\t-" in openbell("overrides", "XSHG")
     assert openbell("list").splitlines()[1].split("\t")[:3] == ["XSHG", "2026-11-16", "2026-12-04"]
     (tmp_path / "year.csv").write_text("date,session,reason\n2026-11-99,true,x\n")

@@ -48,6 +48,14 @@ def test_a_deadline_says_what_it_means_and_where_it_stands(planted: TestClient) 
     )
 
 
+@pytest.mark.parametrize(("at", "early"), [("14:00", "14:00"), ("open+30m", "10:00"), ("close", ""), ("20:00", "")])
+def test_one_before_the_close_is_warned_of(planted: TestClient, at: str, early: str) -> None:
+    warnings = planted.post("/deadlines", json={**BY_EIGHT, "at": at}).json()["warnings"]
+    told = f"It is due at {early} of the trade date, before that day's close at 15:00: end-of-day data is not there yet."
+    assert warnings == ([f'{told} For the morning after say "day": "T+1".'] if early else [])
+    assert planted.put("/deadlines/d", json={**BY_EIGHT, "at": at, "day": "T+1"}).json()["warnings"] == []
+
+
 def test_what_became_of_each_trade_date_is_read_in_pages(planted: TestClient, house: House, at_noon: list[datetime]) -> None:
     planted.post("/deadlines", json=BY_EIGHT)
     at_noon[0] += timedelta(days=4, hours=12)

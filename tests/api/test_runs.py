@@ -180,6 +180,10 @@ def test_a_full_queue(new_house: Any) -> None:
     answer = client.post("/jobs/j/runs")
     assert (answer.status_code, answer.json()["code"]) == (429, "queue_full")
     assert int(answer.headers["retry-after"]) > 0
+    client.put("/jobs/j", json={"name": "j", "pipeline": "p", "calendar": "XSHG"})
+    answer = client.post("/jobs/j/backfills", json={"from": "2026-11-16", "to": "2026-11-20", "only": "all"})
+    assert (answer.status_code, answer.json()["code"]) == (429, "queue_full")
+    assert client.get("/backfills").json()["items"] == []
 
 
 def test_params_that_do_not_suit(house: House) -> None:

@@ -10,6 +10,8 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from app import clock
+from app.store import schedules
 from tests.api.conftest import House
 from tests.service import OPENBELL
 
@@ -41,6 +43,22 @@ def test_a_preview_names_decision_and_reason(planted: TestClient) -> None:
     }  # fmt: skip
     assert (items[1]["decision"], items[1]["reason"]) == ("hold", "unknown_day")
     assert "2026-11-25 is not known: its calendar ends 2026-11-24" in items[1]["detail"]
+
+
+def test_a_preview_knows_what_a_clock_that_ran_ahead_has_fired(
+    planted: TestClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_clock(text: str) -> None:
+        monkeypatch.setattr(clock, "now", lambda: clock.parse(text))
+
+    set_clock("2026-11-23T00:00:00Z")
+    planted.post("/schedules", json=AT_CLOSE)
+    set_clock("2026-11-24T08:00:00Z")
+    (*_, fired) = house.database.write(lambda connection: schedules.evaluate(connection, "s", clock.now()))
+    set_clock("2026-11-23T00:00:00Z")
+    items = planted.get("/schedules/s/preview", params={"count": 2}).json()["items"]
+    assert [(item["decision"], item["reason"]) for item in items] == [("fire", None), ("skip", "fired")]
+    assert items[1]["detail"] == f"it has fired already, by a clock that ran ahead: run {fired.run_id}"
 
 
 @pytest.mark.parametrize("at", ["9995-01-01T00:00:00Z", "1971-01-01T00:00:00Z"])

@@ -267,6 +267,8 @@ def test_a_failed_chunk_is_counted_and_the_rest_goes_on(database: Database, time
     assert len(work_off(database, failing=[SESSIONS[2], SESSIONS[5]])) == 10
     over = row(database, backfill)
     assert (over["status"], over["succeeded"], over["failed"]) == ("partly_failed", 8, 2)
+    assert over["reason"].startswith("the last chunk that failed: run ")
+    assert over["reason"].endswith(f" of {SESSIONS[5]}: exception: no")
     with database.read() as connection:
         chunk = backfills.chunk_page(connection, backfill, 1, 1)[0]
     assert (chunk["n"], chunk["outcome"], chunk["first_date"]) == (2, "failed", SESSIONS[2])
@@ -280,7 +282,7 @@ def test_it_stops_after_so_many_failures_in_a_row_and_says_why(database: Databas
     over = row(database, backfill)
     assert (over["status"], over["started"]) == ("failed", 6)
     assert over["reason"].startswith("3 chunks in a row failed, the last one: run ")
-    assert over["reason"].endswith(f"of {SESSIONS[5]}: exception")
+    assert over["reason"].endswith(f"of {SESSIONS[5]}: exception: no")
 
 
 @on_sqlite

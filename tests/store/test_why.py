@@ -172,6 +172,15 @@ def test_without_a_date_it_is_the_newest_that_should_have_run(database: Database
     assert explained(database, None)["trade_date"] == expected
 
 
+def test_of_a_months_end_it_is_the_last_one_that_has_come(database: Database, time: Clock) -> None:
+    define(database, "schedule", {**AT_CLOSE, "day": {"nth": -1, "of": "month"}})
+    time.set("2026-09-30 15:30")
+    look(database)
+    time.set("2026-10-30 10:00")
+    answer = explained(database, None)
+    assert (answer["trade_date"], answer["reasons"][-1]["state"]) == ("2026-09-30", "queued")
+
+
 def test_without_anything_that_fires_it_is_the_last_session_that_is_over(database: Database, time: Clock) -> None:
     time.set("2026-09-28 14:59")
     assert explained(database, None)["trade_date"] == "2026-09-24"

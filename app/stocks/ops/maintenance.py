@@ -1,6 +1,7 @@
 """The ops of lake_maintenance. What they do is the service's: it alone knows which rows and files are still needed."""
 
 from app.definitions import OpContext, op
+from app.stocks.lake import handover
 
 _TAGS = {"effects": "changes what the service keeps"}
 
@@ -12,8 +13,9 @@ def retention(context: OpContext) -> None:
 
 @op(timeout_seconds=3600, tags=_TAGS)
 def clear_scratch(context: OpContext) -> None:
-    """Take away what runs left in scratch that nobody takes up again."""
+    """Take away what runs left in scratch that nobody takes up again, and hand-overs whose time is over."""
     _report(context, "scratch")
+    context.metric("handovers", handover.expire(context.data_dir, context.now()))
 
 
 @op(timeout_seconds=3600, tags=_TAGS)
