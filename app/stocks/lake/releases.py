@@ -11,8 +11,9 @@ from app.definitions.lake import FileFacts, Release, StagedFile
 from app.stocks import dictionary
 from app.stocks.lake import origin
 from app.stocks.lake.cursor import Cursor
-from app.stocks.lake.merge import difference
+from app.stocks.lake.merge import difference, equal
 from app.stocks.lake.staging import Staging
+from app.stocks.schema import Spec
 
 DATED = ("daily_bars", "indicators", "scores")
 """What stands on a trade date of every source. Fundamentals bear the dates of reports: indicators of a date stand on them."""
@@ -56,8 +57,23 @@ def _new(folder: Path, file: StagedFile, *, compare: bool) -> set[str]:
     if base is None or not compare or not base.is_file():
         return _days(folder, file)
     spec = dictionary.get(file["dataset"])
-    change = difference(spec, Cursor(base, spec).take(), Cursor(folder / file["path"], spec).take())
+    old, new = Cursor(base, spec).take(), Cursor(folder / file["path"], spec).take()
+    known = pc.is_in(new.column("trade_date"), value_set=pc.unique(old.column("trade_date")))
+    fresh, rest = new.filter(pc.invert(known)), new.filter(known)
+    if _same_keys(spec, old, rest):
+        # A day that was added is what happens every day, and takes a third of the time this way.
+        changed = rest.filter(pa.array(~equal(spec, old, rest)))
+        return _texts((fresh.column("trade_date"), changed.column("trade_date")))
+    change = difference(spec, old, new)
     return _texts((change.changed.column("trade_date"), change.gone.column("trade_date")))
+
+
+def _same_keys(spec: Spec, old: pa.Table, new: pa.Table) -> bool:
+    return len(old) == len(new) and all(
+        old.column(name).cast(kind).equals(new.column(name).cast(kind))
+        for name in spec.key
+        if (kind := spec.by_name[name].arrow.type)
+    )
 
 
 def _days(folder: Path, file: FileFacts) -> set[str]:
