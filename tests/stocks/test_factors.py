@@ -24,7 +24,7 @@ from app.stocks.factors.report import factor_report
 from app.stocks.indicators import calculate as indicators_of
 from app.stocks.lake.market_lake import MarketLake, market_lake
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores
-from app.stocks.ops.factors import calculate_factors
+from app.stocks.ops.own_factors import calculate_factors
 from tests.conftest import ROOT
 from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars, pick
@@ -76,6 +76,11 @@ def lake_with(host: MemoryHost, *frames: pd.DataFrame, factors: list[Factor] | N
     return lake
 
 
+def publish(host: MemoryHost, lake: MarketLake) -> str:
+    """Name what was staged; views are another test's matter."""
+    return host.name(lake.publication())[0]
+
+
 def values(lake: MarketLake, symbol: str | None = None) -> pd.DataFrame:
     return lake.read("factors", symbols=None if symbol is None else [symbol]).to_pandas()
 
@@ -105,18 +110,18 @@ def test_an_incremental_run_equals_a_full_one_bit_for_bit(tmp_path: Path, what: 
     factors = [reversal(), quiet_volume(), size_rank()]
     known = bars(days=DAYS[:-1]) if what == "a new day" else bars()
     host = MemoryHost(tmp_path / "incremental")
-    host.publish(lake_with(host, known, factors=factors))
+    publish(host, lake_with(host, known, factors=factors))
     second = lake_with(host, CHANGES[what], factors=factors)
     assert paths(second.files("factors")) == full(tmp_path / "full", factors, known, CHANGES[what])
-    assert host.publish(second) == "published"
+    assert publish(host, second) == "published"
     third = host.lake()
     assert calculate(third, factors).factors == []
-    assert host.publish(third) == "unchanged"
+    assert publish(host, third) == "unchanged"
 
 
 def test_a_day_that_is_no_longer_traded_has_no_factors(tmp_path: Path) -> None:
     host = MemoryHost(tmp_path / "incremental")
-    host.publish(lake_with(host, bars(), factors=[reversal()]))
+    publish(host, lake_with(host, bars(), factors=[reversal()]))
     gone = pick(bars(), "600000.XSHG", DAYS[50]).assign(is_suspended=True, close=np.nan, high=np.nan, low=np.nan)
     later = lake_with(host, gone, factors=[reversal()])
     assert DAYS[50] not in values(later, "600000.XSHG")["trade_date"].tolist()
@@ -136,7 +141,7 @@ def test_new_code_makes_its_own_column_anew_and_no_other(tmp_path: Path) -> None
     host = MemoryHost(tmp_path)
     first = lake_with(host, bars(), factors=[reversal(), size_rank()])
     before, told = values(first), first.facts("factors")
-    host.publish(first)
+    publish(host, first)
     registered.clear()
     kept = size_rank()
 
@@ -300,7 +305,7 @@ def test_the_report_says_how_each_column_stands_to_its_code_and_its_data(tmp_pat
     host = MemoryHost(tmp_path)
     known = bars(days=DAYS[:-1])
     assert reported(host.lake()) == {}
-    host.publish(lake_with(host, known, factors=[reversal(), quiet_volume(), size_rank()]))
+    publish(host, lake_with(host, known, factors=[reversal(), quiet_volume(), size_rank()]))
     later = host.lake()
     later.stage("daily_bars", CHANGES["a new day"])
     assert {name: one["state"] for name, one in reported(later).items()} == {

@@ -378,3 +378,8 @@ def test_the_dictionary_has_a_column_for_each_formula() -> None:
         *NAMES,
         *(column.name for column in FUNDAMENTAL),
     )
+
+
+def test_every_formula_names_its_source() -> None:
+    formulas = {column.name: column.formula for column in dictionary.get("indicators").columns[2:]}
+    assert [name for name, formula in formulas.items() if not formula.partition("; ")[2]] == []
