@@ -1,6 +1,7 @@
 """The main job through the whole service: real bars from files, a market past the calendar's end, a kill in the middle."""
 
 import io
+import json
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -70,6 +71,18 @@ def test_the_terminal_and_http_give_what_the_files_hold(real: RunningService, tm
     csv = real.http.get("/api/v1/datasets/scores/data?format=csv&columns=order_book_id,trade_date,rank")
     ranks = pd.read_csv(io.BytesIO(csv.content)).sort_values(["order_book_id", "trade_date"], ignore_index=True)
     assert ranks["rank"].equals(ordered["rank"].astype(ranks["rank"].dtype))
+
+
+@pytest.mark.data
+def test_a_dry_run_of_an_import_tells_what_would_come(real: RunningService, market_data: Path) -> None:
+    command = [OPENBELL, "import", "daily_bars", str(market_data / "raw" / "tushare_daily_sse50.csv"), "--dry-run", "--json"]
+    done = subprocess.run(command, env=real.environment, cwd=real.folder, capture_output=True, text=True, check=False, timeout=90)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    # The factors of either file begin on another day, but they are not compared.
+    assert told["report"]["lake"] == {"new": 0, "same": 4976, "different": 0}
+    assert [step["status"] for step in told["run"]["steps"]] == ["succeeded", *["skipped"] * 4]
+    assert list((real.data_dir / "imports").iterdir()) == []
 
 
 @pytest.mark.data

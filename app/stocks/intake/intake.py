@@ -62,8 +62,8 @@ class Taken:
 class Intake:
     """One step's way into the lake, from the configured source unless another is given."""
 
-    def __init__(self, context: OpContext, sessions: list[date], source: Source | None = None) -> None:
-        source = source or open_source(context.settings, sessions, context.now())
+    def __init__(self, context: OpContext, sessions: list[date], given: Source | None = None) -> None:
+        source = given or open_source(context.settings, sessions, context.now())
         if isinstance(source, Unavailable):
             raise refused(context.settings.source, source)
         self.context = context
