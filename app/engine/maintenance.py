@@ -19,6 +19,7 @@ from app.store.database import Database
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NIGHTLY = "-nightly"
+REPORTS = "quality"
 _SCRATCH_SECONDS = retention.TAKEN_OVER.total_seconds()
 
 
@@ -69,6 +70,7 @@ class Maintenance:
                 break
             for _, _, path in found:
                 (self._settings.data_dir / path).unlink(missing_ok=True)
+            self._forget_reports({run_id for run_id, _, _ in found})
             self._database.write(partial(pruning.forget_logs, gone=found))
             logs += len(found)
         since = now - timedelta(days=self._settings.run_days)
@@ -76,6 +78,12 @@ class Maintenance:
             runs += pruned
         keys = self._database.write(idempotency.prune)
         return {"logs": logs, "runs": runs, "idempotency_keys": keys}
+
+    def _forget_reports(self, runs: set[str]) -> None:
+        """What a run's gates found goes with its log."""
+        for report in (self._settings.data_dir / REPORTS).glob("*/*.json"):
+            if report.name.partition(".")[0] in runs:
+                report.unlink(missing_ok=True)
 
     def _back_up(self) -> dict[str, Any]:
         """A backup of the database beside the others; of those made here the newest stay."""

@@ -89,6 +89,15 @@ def test_a_broken_csv_is_told(tmp_path: Path, sessions: list[date], content: byt
     assert words in refused(path, sessions).detail
 
 
+@pytest.mark.parametrize("header", ["order_book_id,trade_date,open,high,low,close,volume,name", "证券代码,日期"])
+def test_a_csv_in_gb18030_is_refused_with_what_converts_it(tmp_path: Path, sessions: list[date], header: str) -> None:
+    path = tmp_path / "行情.csv"
+    path.write_bytes(f"{header}\n600000.SH,2026-01-05,1,1,1,1,100,浦发银行\n".encode("gb18030"))
+    answer = refused(path, sessions)
+    assert "UTF" in answer.detail
+    assert "iconv -f gb18030 -t utf-8" in answer.hint
+
+
 def test_a_place_without_files_is_told(tmp_path: Path, sessions: list[date]) -> None:
     assert "there is no such file" in refused(tmp_path / "nothing.parquet", sessions).detail
     assert "no Parquet or CSV file is there" in refused(tmp_path, sessions).detail

@@ -2,11 +2,14 @@
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app import clock
+from app.engine.maintenance import Maintenance
+from app.settings import Settings
 from app.store import claims, logs, pruning
 from app.store.database import Database
 from app.store.fence import guard
@@ -69,3 +72,17 @@ def test_scratch_is_kept_while_its_run_may_be_taken_up(database: Database, ended
     with database.read() as connection:
         assert pruning.forgotten_scratch(connection, folders, clock.now()) == [folders[2]]
         assert pruning.forgotten_scratch(connection, folders, clock.now() + timedelta(days=8)) == [folders[2], folders[0]]
+
+
+def test_what_the_gates_of_a_run_found_goes_with_its_log(database: Database, ended: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "quality" / "2026-11"
+    folder.mkdir(parents=True)
+    for run_id in ended:
+        (folder / f"{run_id}.validate.json").write_text("{}")
+    settings = Settings(data_dir=tmp_path, database_url=str(database.engine.url), log_days=1)
+    with database.engine.begin() as connection:
+        connection.execute(update(runs).where(runs.c.id == ended[1]).values(finished_at=clock.now() - timedelta(days=2)))
+    nobody: Any = None
+    assert Maintenance(database, settings, "1", nobody).do("history")["logs"] == 1
+    left_over = {path.name.partition(".")[0] for path in folder.iterdir()}
+    assert left_over == {ended[0], *ended[2:]}

@@ -138,7 +138,7 @@ class Intake:
         """Correct and screen rows, infer who rested between them and what stands around them in the lake; the rows staged."""
         delivered = over(self.context.lake, "daily_bars", delivered)
         screened = self._screened(delivered, span)
-        rested = self._rested(screened.rows, span, roll, window)
+        rested = self._rested(screened, span, roll, window)
         staged = pa.concat_tables([_canonical(screened.rows), _canonical(rested)])
         if staged.num_rows:
             self.context.lake.stage("daily_bars", staged)
@@ -162,13 +162,23 @@ class Intake:
             reports.keep(self.context, refusals=[refusal.detail], examined=delivered.num_rows, **days)
             raise
 
-    def _rested(self, rows: pa.Table, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
+    def _rested(self, screened: Screened, span: Span, roll: gaps.Roll, window: Window) -> pa.Table:
+        rows = screened.rows
         start, end = calendar.back(self.sessions, span.start, LOOKBACK_SESSIONS), min(window.end, span.end + _RESUMES_WITHIN)
         around = self.context.lake.read("daily_bars", columns=panel.COLUMNS, start=start, end=end, symbols=span.ids)
         others = around.filter(pc.invert(bar_keys.among(around, rows)))
         together = bar_keys.in_order(pa.concat_tables([others, _canonical(rows).select(others.column_names)]))
         grid = gaps.grid(roll.only(span.ids), together, calendar.between(self.sessions, start, end))
-        return gaps.suspensions(together, grid.cells(grid.missing), self.sessions)
+        rested = gaps.suspensions(together, grid.cells(grid.missing), self.sessions)
+        if not rested.num_rows:
+            return rested
+        # Of whom a row came that was kept out, it is not known that it rested.
+        before = self.context.lake.read("quarantine", start=start, end=end, symbols=span.ids)
+        for kept_out in (screened.kept_out, before):
+            bars = kept_out.filter(pc.equal(kept_out.column("dataset"), quarantine.BARS))
+            keyed = bars.filter(pc.and_(pc.is_valid(bars.column("order_book_id")), pc.is_valid(bars.column("trade_date"))))
+            rested = rested.filter(pc.invert(bar_keys.among(rested, keyed)))
+        return rested
 
     def _bars(self, span: Span, roll: gaps.Roll) -> pa.Table | None:
         table = self._table(self.source.daily_bars(None if span.strangers else span.ids, span.start, span.end))

@@ -21,6 +21,9 @@ _FALSE = pa.array(["0", "false", "no", "n", "否", "0.0"])
 _TRADING = pa.array(["1", "1.0", "交易", "trading", "normal"])
 
 
+_SHORT_DAY = r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})([ T].*)?$"
+"""As spreadsheets write it."""
+
 _NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
 
 
@@ -78,14 +81,14 @@ class Columns:
             days = column.cast(pa.date32())
         elif pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
             whole = column if pa.types.is_string(kind) else column.cast(pa.int64(), safe=False).cast(pa.string())
-            text = pc.replace_substring_regex(pc.utf8_trim_whitespace(whole), _DAY, r"\1-\2-\3")
-            stamps = pc.strptime(text, format="%Y-%m-%d", unit="s", error_is_null=True)
-            # strptime lets 30 February roll over into March.
-            same = pc.equal(pc.strftime(stamps, format="%Y-%m-%d"), text)
-            days = pc.if_else(same, stamps.cast(pa.date32()), pa.scalar(None, pa.date32()))
+            # A day stands in as many rows as there are names: each is read once.
+            encoded = whole.dictionary_encode()
+            days = _days(encoded.dictionary).take(encoded.indices)
         else:
             raise self._bad(name, f"holds {kind}, but days are needed")
-        hint = "days are written 2025-08-29, 2025/08/29 or 20250829"
+        hint = (
+            "days are written 2025-08-29, 2025/8/29 or 20250829; a number such as 45898 is Excel's own: save the column as text"
+        )
         bad = pc.is_null(days)
         if optional:
             said = column if not pa.types.is_string(kind) else self._text(column)
@@ -178,3 +181,16 @@ class Columns:
 
     def _bad(self, name: str, problem: str, *, row: int | None = None, hint: str = "") -> BadFile:
         return BadFile(self._opened.path, problem, column=self._opened.names[name][0], row=row, hint=hint)
+
+
+def _days(written: pa.Array) -> pa.Array:
+    """Days of their texts; null for what is none."""
+    text = pc.utf8_trim_whitespace(written)
+    if pc.any(pc.match_substring_regex(text, r"^\d{4}[-/](\d[-/]|\d{2}[-/]\d($|[ T]))")).as_py():
+        padded = pc.replace_substring_regex(text, _SHORT_DAY, r"\1-0\2-0\3\4")
+        text = pc.replace_substring_regex(padded, r"-0(\d{2})", r"-\1")
+    text = pc.replace_substring_regex(text, _DAY, r"\1-\2-\3")
+    stamps = pc.strptime(text, format="%Y-%m-%d", unit="s", error_is_null=True)
+    # strptime lets 30 February roll over into March.
+    same = pc.equal(pc.strftime(stamps, format="%Y-%m-%d"), text)
+    return pc.if_else(same, stamps.cast(pa.date32()), pa.scalar(None, pa.date32()))
