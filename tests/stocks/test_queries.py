@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.stocks import dictionary
+from app.stocks.dictionary.page import page
 from app.stocks.queries import data_dictionary, dataset_preview, dataset_rows
 from tests.stocks.lake_host import MemoryHost
 from tests.stocks.market import DAYS, bars
@@ -29,6 +30,11 @@ def test_the_dictionary_describes_every_column_in_both_languages() -> None:
             assert any("一" <= letter <= "鿿" for letter in column["meaning_zh"]) or column["name"] in column["meaning_zh"]
     assert described["daily_bars"]["partition"] == "month"
     assert described["instruments"]["partition"] == "all"
+
+
+def test_the_page_of_the_dictionary_is_the_dictionary() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
+    assert written == page(), "python -m app.stocks.dictionary.page > docs/data-dictionary.md"
 
 
 def test_rows_and_preview(context: SimpleNamespace) -> None:
