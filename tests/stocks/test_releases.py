@@ -11,6 +11,7 @@ import pytest
 
 from app.definitions import Dataset
 from app.stocks.lake.market_lake import market_lake
+from app.stocks.lake.rows import ENCODED
 from app.stocks.lake.views import reveal
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores
 from app.stocks.ops.complete import complete_data
@@ -67,12 +68,31 @@ def test_one_day_in_one_run(there: Bench) -> None:
 def mended(there: Bench, day: date, column: str, factor: float) -> Context:
     """A run that changes one number of one bar, and all that stands on it."""
     context = there.run(trade_date=day)
-    bars = context.lake.read("daily_bars", start=day, end=day).to_pandas()
-    row = bars[bars[column].notna() & ~bars["is_suspended"]].iloc[[0]].copy()
+    row = bar_of(context, day, column)
     row[column] *= factor
     market_lake(context).stage("daily_bars", row)
     calculate(context)
     return context
+
+
+def bar_of(context: Context, day: date, column: str) -> pd.DataFrame:
+    bars = context.lake.read("daily_bars", start=day, end=day).to_pandas()
+    return bars[bars[column].notna() & ~bars["is_suspended"]].iloc[[0]].copy()
+
+
+def test_a_correction_that_nobody_scored_releases_nothing(there: Bench) -> None:
+    context = there.run(trade_date=BEFORE)
+    market_lake(context).stage("daily_bars", bar_of(context, BEFORE, "close").assign(close=1.0))
+    assert publish(there, context) == []
+
+
+def test_a_row_that_is_taken_out_changes_its_day(there: Bench) -> None:
+    day = date(2026, 11, 12)
+    context = there.run(trade_date=day)
+    keys = context.lake.read("daily_bars", start=day, end=day).select(["order_book_id", "trade_date"]).slice(3, 1)
+    market_lake(context).remove("daily_bars", keys.set_column(0, "order_book_id", keys.column("order_book_id").cast(ENCODED)))
+    calculate(context)
+    assert publish(there, context)[0] == day.isoformat()
 
 
 def test_a_correction_releases_its_day_and_what_it_moves_and_nothing_before(there: Bench) -> None:

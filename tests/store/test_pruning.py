@@ -24,17 +24,17 @@ LOG = logs.LogFacts("logs/x.jsonl", 1, 1, False)
 
 @pytest.fixture
 def ended(database: Database) -> list[str]:
-    """Four runs of a date: the first published, the second has a log, the last is the newest; and one that has not ended."""
+    """Five runs of a date: the first published, the second has a log, the last is the newest; and one that has not ended."""
     database.write(lambda connection: make_job(connection, size=9))
     found = []
-    for number in range(5):
-        fence = claimed(database, DAY)
+    for number in range(6):
+        fence = claimed(database, DAY if number < 5 else None)
         found.append(fence.run_id)
         if number == 0:
             publish(database, fence, "a-2026-11", None)
         if number == 1:
             database.write(lambda connection, fence=fence: logs.save(connection, fence.run_id, 1, LOG))
-        if number < 4:
+        if number < 5:
             database.write(
                 lambda connection, fence=fence: claims.finish(connection, fence, guard(connection, fence), RunStatus.succeeded)
             )
@@ -50,7 +50,7 @@ def test_a_run_that_nobody_asks_for_goes_with_all_that_is_its_own(database: Data
     assert database.write(lambda connection: pruning.prune_runs(connection, clock.now() - timedelta(days=1))) == 0
     later = clock.now() + timedelta(seconds=1)
     assert database.write(lambda connection: pruning.prune_runs(connection, later)) == 2
-    assert left(database) == {ended[0], ended[1], ended[4]}, "it published; it has a log; it is the newest of its date"
+    assert left(database) == {ended[0], ended[1], ended[4], ended[5]}, "it published; it has a log; it is the newest of its date"
     with database.read() as connection:
         gone = ended[2:4]
         for column in (transitions.c.name, step_attempts.c.run_id):
@@ -68,7 +68,7 @@ def test_logs_go_by_the_end_of_their_run_and_then_the_run_may(database: Database
 
 
 def test_scratch_is_kept_while_its_run_may_be_taken_up(database: Database, ended: list[str]) -> None:
-    folders = [Path(name) for name in (ended[0], ended[4], "0193f0a0-0000-7000-8000-000000000000")]
+    folders = [Path(name) for name in (ended[0], ended[5], "0193f0a0-0000-7000-8000-000000000000")]
     with database.read() as connection:
         assert pruning.forgotten_scratch(connection, folders, clock.now()) == [folders[2]]
         assert pruning.forgotten_scratch(connection, folders, clock.now() + timedelta(days=8)) == [folders[2], folders[0]]

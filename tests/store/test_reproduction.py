@@ -85,6 +85,19 @@ def test_it_builds_on_what_stood_before_and_is_compared_with_all_that_was_publis
         assert lake.published_by(connection, [fence.run_id]) == {}
 
 
+def test_what_others_published_while_it_was_at_work_is_built_on(database: Database, original: Fence) -> None:
+    late = claimed(database)
+    database.write(lambda connection: lake.base(connection, late))
+    other = claimed(database)
+    publish(database, other, staged("x-2026-12"))
+    publish(database, late, staged("y-2027-01"))
+    end(database, other)
+    end(database, late)
+    fence = reproduce(database, late.run_id)
+    assert database.write(lambda connection: lake.base(connection, fence))["snapshot"] == 4
+    assert compare(database, fence, late, staged("y-2027-01"))[1]["same"]
+
+
 def test_what_is_missing_is_told_whole(database: Database, original: Fence) -> None:
     other = claimed(database)
     assert "is running" in refusal(database, other.run_id)

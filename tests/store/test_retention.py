@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app import clock
 from app.errors import Conflict, NotFound, OpenbellError
@@ -117,6 +118,19 @@ def test_a_retired_snapshot_can_be_neither_pinned_nor_restored(database: Databas
             database.write(lambda connection, act=act: act(connection, 3, by="k", reason="r"))
     with database.read() as connection:
         assert snapshots.get(connection, 3)["datasets"] == []
+
+
+@pytest.mark.parametrize("act", [snapshots.restore, snapshots.pin])
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_takes_away_waits_for_who_restores_or_pins(database: Database, fence: Fence, act: Any) -> None:
+    with database.engine.begin() as under_way:
+        act(under_way, 3, by="k", reason="r")
+        with database.engine.connect() as beside:
+            beside.exec_driver_sql("SET lock_timeout = '50ms'")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                retention.retire(beside, clock.now(), 30)
+            beside.invalidate()
+    assert 3 not in retire(database)[0] or act is snapshots.restore
 
 
 @pytest.mark.parametrize("act", [snapshots.restore, snapshots.pin])
