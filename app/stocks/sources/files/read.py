@@ -65,7 +65,7 @@ def open_file(path: Path) -> Opened:
 
 _HINTS = {
     True: "it may have been cut while it was copied: copy or export it again",
-    False: "it must be UTF-8 text (iconv -f gb18030 -t utf-8 converts) with one header line and the same number of fields in every row",
+    False: "it must be UTF-8 text (iconv -f gb18030 -t utf-8), with one header line and as many fields in every row",
 }
 
 
