@@ -43,11 +43,14 @@ class Column:
     nullable: bool = True
     role: Role = ""
     provenance: bool = False
+    version: str = ""
+    """By which code it was calculated, where that is anybody's own; files bear it, so new code makes new files."""
 
     @property
     def arrow(self) -> pa.Field:
         """The Arrow field; floats are 64 bits wide, dates are days, datetimes local and without a zone."""
-        return pa.field(self.name, _ARROW[self.type], nullable=self.nullable)
+        metadata = {"version": self.version} if self.version else None
+        return pa.field(self.name, _ARROW[self.type], nullable=self.nullable, metadata=metadata)
 
     @property
     def comment(self) -> str:

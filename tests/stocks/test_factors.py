@@ -188,6 +188,34 @@ def test_a_factor_that_comes_later_stands_in_every_file_and_one_that_goes_stays(
     assert due.state(registered.get("reversal_5d"), facts["reversal_5d"], {}) == "orphaned"
 
 
+def test_new_code_that_gives_the_same_values_is_current_all_the_same(tmp_path: Path) -> None:
+    host = MemoryHost(tmp_path)
+    publish(host, lake_with(host, bars(), factors=[reversal()]))
+    before = values(host.lake())
+
+    @factor(name="reversal_5d", inputs=["close"], lookback=6)
+    def other_words(close: pd.Series) -> pd.Series:
+        """The same, said otherwise."""
+        return 1 - close / close.shift(5)
+
+    second = host.lake()
+    assert calculate(second, registered.values()).factors == ["reversal_5d"]
+    assert publish(host, second) == "published"
+    third = host.lake()
+    assert calculate(third, registered.values()).factors == []
+    np.testing.assert_allclose(values(third)["reversal_5d"], before["reversal_5d"], rtol=1e-9, atol=1e-12)
+
+    @factor(name="reversal_5d", inputs=["close"], lookback=6)
+    def same_words(close: pd.Series) -> pd.Series:
+        return 1 - close / close.shift(5)
+
+    assert calculate(third, registered.values()).factors == ["reversal_5d"]
+    assert len(third.staged()) == 1, "not one value changed, so one file tells of the new code"
+    assert publish(host, third) == "published"
+    assert calculate(host.lake(), registered.values()).factors == []
+    pd.testing.assert_frame_equal(values(host.lake()), values(second))
+
+
 WRONG: dict[str, tuple[Any, str]] = {
     "an exception": (lambda close: close / close.lost, "AttributeError"),
     "an array": (lambda close: close.to_numpy(), "returned a ndarray and not a pandas Series"),

@@ -24,6 +24,7 @@ def _columns(facts: Mapping[str, Any]) -> tuple[Column, ...]:
             fact["meaning"],
             f"自定义因子{name}",
             f"{fact['kind']} of {', '.join(fact['inputs'])}, version {fact['version']}",
+            version=fact["version"],
         )
         for name, fact in told(facts).items()
     )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from app.stocks import dictionary
-from app.stocks.dictionary.factors import MARK, told
+from app.stocks.dictionary.factors import MARK
 from app.stocks.factors import due, honesty
 from app.stocks.factors.call import ask
 from app.stocks.factors.declare import Factor
@@ -39,22 +39,34 @@ def calculate(lake: MarketLake, factors: Iterable[Factor], *, rows_per_block: in
     and of cross-sections only the months that changed. Raises FactorFailed, and then nothing is staged that would count.
     """
     lacking = due.groups(lake, factors)
-    known = told(lake.facts("factors"))
-    unseen = [one for group in lacking for one in group.factors if one.name not in known]
-    # They have columns from here on; what they are made from is noted when they are.
-    said: dict[str, Any] = {f"{MARK}{one.name}": {**one.facts, "made_from": None} for one in unseen}
-    lake.note("factors", **said)
-    if lacking and (gone := due.gone(lake)) is not None:
+    gone = due.gone(lake) if lacking else None
+    anew = [one for group in lacking if group.made is None for one in group.factors]
+    if anew:
+        # They have columns of this version from here on; what they are made from is noted when they are.
+        said: dict[str, Any] = {f"{MARK}{one.name}": {**one.facts, "made_from": None} for one in anew}
+        lake.note("factors", **said)
+    if gone is not None:
         lake.remove("factors", gone)
     rows = 0
     for group in lacking:
         over_time = group.factors[0].kind == "time_series"
         rows += _over_time(lake, group, rows_per_block) if over_time else _across(lake, group)
+    if anew:
+        _write_newest(lake)
     for group in lacking:
         due.remember(lake, group.factors)
     if lacking:
         lake.carry_notes("daily_bars", "factors")
     return Result(rows, [name for group in lacking for name in group.names])
+
+
+def _write_newest(lake: MarketLake) -> None:
+    """New code may give the values that are there: without a new file no snapshot would say by which code they are made now."""
+    files = lake.files("factors")
+    if files and not any(file["dataset"] == "factors" for file in lake.staged()):
+        spec = lake.spec("factors")
+        newest = files[-1]
+        lake.replace("factors", newest["partition"], Cursor(lake.folder / newest["path"], spec).take())
 
 
 def _over_time(lake: MarketLake, group: Group, rows_per_block: int | None) -> int:
