@@ -15,7 +15,7 @@ from app.cli.doctor import doctor
 from app.cli.factors import factors
 from app.cli.keys import keys
 from app.cli.logs import logs
-from app.cli.moving import import_data
+from app.cli.moving import export_data, import_data
 from app.cli.options import Json, Pairs, pairs
 from app.cli.patience import Patient
 from app.cli.quality import quality
@@ -123,5 +123,6 @@ for noun in (releases.releases, releases.snapshots, releases.pin, releases.unpin
     app.command()(noun)
 app.command("restore-snapshot")(releases.restore)
 app.command("import")(import_data)
+app.command("export-data")(export_data)
 for verb in (deadlines.deadlines, deadlines.why, definitions.export, definitions.diff, definitions.apply):
     app.command()(verb)

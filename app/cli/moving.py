@@ -1,4 +1,4 @@
-"""`openbell import`: bars of one's own into the lake, or what would come of it."""
+"""`openbell import` and `export-data`: bars of one's own into the lake, what is published out of it."""
 
 import json
 import shutil
@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from app.cli import follow, screen
-from app.cli.made import NOT_SUCCEEDED, TIME_UP, Timeout
+from app.cli.made import NOT_SUCCEEDED, TIME_UP, Timeout, made
 from app.cli.options import Json
 from app.cli.patience import Patient
 from app.cli.service import Service, connect, path
 from app.errors import ConfigurationError, DiskFull
 
-JOB = "import_job"
-FOLDER = "imports"
+IMPORT, EXPORT = "import_job", "export_job"
+FOLDER, EXPORTS = "imports", "exports"
 MESSAGE = "What was brought"
 _SUFFIXES = (".parquet", ".pq", ".csv", ".txt")
 _DATABASES = (".duckdb", ".db", ".ddb")
@@ -43,10 +43,10 @@ def import_data(
     service = connect()
     with _brought(service.where.parent / FOLDER, file) as (name, keep):
         params = {"path": name, "table": table, "columns": columns, "replace": replace, "dry_run": dry_run}
-        made = service.post(path("jobs", JOB, "runs"), {"params": params}, Idempotency_Key=str(uuid.uuid4()))
-        keep.append(made["id"])
-        patient = Patient(service, f"The run goes on: openbell runs {made['id']}", timeout)
-        final = (follow.silently if as_json or dry_run else follow.on_screen)(patient, made, timeout)
+        run = service.post(path("jobs", IMPORT, "runs"), {"params": params}, Idempotency_Key=str(uuid.uuid4()))
+        keep.append(run["id"])
+        patient = Patient(service, f"The run goes on: openbell runs {run['id']}", timeout)
+        final = (follow.silently if as_json or dry_run else follow.on_screen)(patient, run, timeout)
         if final["status"] not in follow.FINAL:
             # It still reads what was brought.
             raise typer.Exit(TIME_UP)
@@ -63,6 +63,32 @@ def import_data(
                     screen.complain(f"hint: {hint}")
     if final["status"] != "succeeded":
         raise typer.Exit(NOT_SUCCEEDED)
+
+
+def export_data(
+    name: Annotated[str, typer.Argument(help="What to call it; one that is there is never overwritten.")],
+    form: Annotated[Literal["duckdb", "parquet", "csv"], typer.Option("--format", help="One file, or a folder.")] = "duckdb",
+    datasets: Annotated[str | None, typer.Option(help="By comma; default: all but quarantine.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="Instruments by comma, in any spelling; default: all.")] = None,
+    start: Annotated[str | None, typer.Option(help="The first trade date.")] = None,
+    end: Annotated[str | None, typer.Option(help="The last trade date.")] = None,
+    timeout: Timeout = None,
+    as_json: Json = False,
+) -> None:
+    """Write what is published, as one snapshot, to files that need nothing else: `exports/NAME` in the data dir."""
+    service = connect()
+    params = {
+        "name": name, "form": form, "datasets": _listed(datasets), "symbols": _listed(symbols),
+        "start_date": start, "end_date": end,
+    }  # fmt: skip
+    run = service.post(path("jobs", EXPORT, "runs"), {"params": params}, Idempotency_Key=str(uuid.uuid4()))
+    made(service, run, wait=True, timeout=timeout, as_json=as_json)
+    if not as_json:
+        screen.line(str(service.where.parent / EXPORTS / name))
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _parted(source: str) -> tuple[Path, str | None]:

@@ -86,6 +86,24 @@ def test_a_dry_run_of_an_import_tells_what_would_come(real: RunningService, mark
 
 
 @pytest.mark.data
+def test_an_export_is_a_file_that_needs_nothing_else(real: RunningService, tmp_path: Path) -> None:
+    command = [OPENBELL, "export-data", "all.duckdb", "--datasets", "scores,daily_bars", "--symbols", "sh600900"]
+    done = subprocess.run(command, env=real.environment, cwd=real.folder, capture_output=True, text=True, check=False, timeout=90)
+    assert done.returncode == 0, done.stderr
+    file = Path(done.stdout.splitlines()[-1])
+    assert file == real.data_dir / "exports" / "all.duckdb"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        (rows,) = connection.execute("SELECT count(*) FROM scores").fetchall()
+    own = read(real, "scores")
+    assert rows == (int((own["order_book_id"] == "600900.XSHG").sum()),)
+    again = subprocess.run(
+        command, env=real.environment, cwd=real.folder, capture_output=True, text=True, check=False, timeout=90
+    )
+    assert again.returncode == 1
+    assert "is there already" in again.stdout + again.stderr
+
+
+@pytest.mark.data
 def test_every_reader_sees_the_same_rows(real: RunningService) -> None:
     key = ["order_book_id", "trade_date"]
     frame = read(real, "scores").sort_values(key, ignore_index=True)

@@ -38,6 +38,11 @@ class MarketLake:
         self._staging = Staging(host.snapshot())
         self._writing = {name: threading.RLock() for name in dictionary.DATASETS}
 
+    @property
+    def snapshot(self) -> SnapshotState:
+        """The snapshot that this run builds on."""
+        return self._staging.state
+
     def spec(self, dataset: str) -> Spec:
         """The dataset as this run sees it: one that grows has the columns that its facts tell of."""
         return dictionary.get(dataset).within(self._staging.facts(dataset))

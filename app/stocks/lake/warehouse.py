@@ -5,7 +5,7 @@ It holds no market data but the instruments: 30 ms to make where a copy of every
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,21 @@ def build(path: Path, lake: Path, state: SnapshotState) -> None:
         connection.execute("COMMIT")
 
 
+def table(connection: Any, spec: Spec) -> None:
+    """An empty table of a dataset, with what it means, for a file that holds its rows itself."""
+    columns = ", ".join(f'"{column.name}" {_DUCKDB[column.type]}' for column in spec.columns)
+    connection.execute(f"CREATE TABLE {spec.name} ({columns})")
+    _comment(connection, "TABLE", spec.name, f"{spec.meaning} / {spec.meaning_zh}", spec.columns)
+
+
+def finish(connection: Any, datasets: Collection[str], state: SnapshotState) -> None:
+    """The views over such tables for which there is all that they need, and `metadata` of those datasets."""
+    if "daily_bars" in datasets:
+        _adjusted(connection, with_indicators="indicators" in datasets)
+    told = {name: known for name, known in state["datasets"].items() if name in datasets}
+    _metadata(connection, {**state, "datasets": told})
+
+
 def _dataset(connection: Any, spec: Spec, paths: list[str], *, grows: bool) -> None:
     kind = "TABLE" if spec.name in _TABLES else "VIEW"
     if paths:
@@ -58,7 +73,7 @@ def _dataset(connection: Any, spec: Spec, paths: list[str], *, grows: bool) -> N
     _comment(connection, kind, spec.name, f"{spec.meaning} / {spec.meaning_zh}", spec.columns)
 
 
-def _adjusted(connection: Any) -> None:
+def _adjusted(connection: Any, *, with_indicators: bool = True) -> None:
     bars, indicators = dictionary.get("daily_bars"), dictionary.get("indicators")
     factor, split = "coalesce(adj_factor, 1)", "coalesce(split_factor, 1)"
     _adjusted_view(connection, bars, "daily_bars_post", "daily_bars", f"* {factor}", f"/ {split}", "back-adjusted / 后复权")
@@ -66,6 +81,8 @@ def _adjusted(connection: Any) -> None:
         connection, bars, "daily_bars_pre", f"daily_bars JOIN {_LATEST} USING (order_book_id)",
         f"* {factor} / last_adj", f"* last_split / {split}", "forward-adjusted to the newest day / 前复权",
     )  # fmt: skip
+    if not with_indicators:
+        return
     _adjusted_view(
         connection, indicators, "indicators_pre", f"indicators JOIN {_LATEST} USING (order_book_id)",
         "/ last_adj", "* last_split", "on forward-adjusted prices / 前复权",
