@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.definitions import Dataset
 from app.errors import Invalid
 from app.stocks.corrections.queries import override_plan, quarantined
+from app.stocks.ops.complete import complete_data
 from app.stocks.ops.correct import change_by_hand
 from app.stocks.ops.load import load_market_data
 from app.stocks.ops.validate import validate_data_quality
@@ -30,6 +32,9 @@ def made(bench: MakeBench, tmp_path: Path) -> Bench:
     rows[11] |= {"low": -9.9}
     there = bench(source="files", files_path=str(write(tmp_path / "bars.csv", rows)))
     sync(there)
+    context = there.run()
+    complete_data(context, Dataset("daily_bars"), min_coverage=0.5)
+    there.publish(context)
     return there
 
 
@@ -37,6 +42,12 @@ def sync(there: Bench, **params: Any) -> str:
     context = there.run()
     validate_data_quality(context, load_market_data(context, **params), min_coverage=0.5)
     return there.publish(context)
+
+
+def unasked(there: Bench) -> list[str]:
+    """Of whom a completion asks the source for nothing, since it has nothing fit."""
+    found: list[str] = there.run().lake.read("confirmed_empty").column("order_book_id").to_pylist()
+    return found
 
 
 def kept_out(there: Bench, **narrow: Any) -> list[dict[str, Any]]:
@@ -70,6 +81,7 @@ def test_what_was_kept_out_is_listed_newest_day_first(made: Bench) -> None:
 
 def test_a_row_that_was_let_in_passes_from_then_on(made: Bench) -> None:
     (odd,) = kept_out(made, check="ohlc")
+    assert ONE in unasked(made)
     assert override_plan(made.run(), fingerprint=odd["fingerprint"]) == {"entry": odd, "fault": ""}
     assert let_in(made, odd) == "published"
     own = {"start": odd["trade_date"], "end": odd["trade_date"], "symbols": [ONE]}
@@ -81,6 +93,7 @@ def test_a_row_that_was_let_in_passes_from_then_on(made: Bench) -> None:
     assert checks["ohlc"] == 0
 
     assert sync(made, refetch=True) == "unchanged", "the same row came again, and passed"
+    assert ONE not in unasked(made)
     with pytest.raises(Invalid, match="Li let it in already, at 2026-11-23T12:00:00Z"):
         let_in(made, odd)
 

@@ -13,6 +13,7 @@ from app.stocks.corrections import letting_in, over, proposal, values
 from app.stocks.corrections.change import Change, Correct, Override, Withdraw
 from app.stocks.dictionary.market import OVERRIDDEN
 from app.stocks.ids import canonical
+from app.stocks.intake import confirmed
 from app.stocks.intake.window import known_sessions
 from app.stocks.lake.market_lake import MarketLake, market_lake
 from app.stocks.lake.rows import keys_of
@@ -43,7 +44,7 @@ def _correct(context: OpContext, change: Correct) -> dict[str, Any]:
     said = [known.get(name, {"replaced": values.text(found.before[name])})["replaced"] for name in found.after]
     place = rows.schema.get_field_index("replaced")
     lake.stage(over.NAME, rows.set_column(place, "replaced", pa.array(said, pa.string())))
-    lake.stage(change.dataset, found.row)
+    _arrive(lake, change.dataset, found.row)
     return {"order_book_id": found.order_book_id, "trade_date": day.isoformat(), "before": found.before, "after": found.after}
 
 
@@ -78,7 +79,7 @@ def _override(context: OpContext, change: Override) -> dict[str, Any]:
     lake.note("quarantine", **{OVERRIDDEN: True})
     said = {"overridden_at": _now(context), "overridden_by": change.who, "override_reason": change.reason}
     lake.stage("quarantine", pa.Table.from_pylist([{**entry.to_pylist()[0], **said}], schema=lake.spec("quarantine").arrow))
-    lake.stage(quarantine.BARS, row)
+    _arrive(lake, quarantine.BARS, row)
     key = row.select(["order_book_id", "trade_date"]).to_pylist()[0]
     return {**key, "trade_date": key["trade_date"].isoformat(), "fingerprint": change.fingerprint}
 
@@ -88,6 +89,13 @@ _DO: dict[str, Callable[[OpContext, Any], dict[str, Any]]] = {
     "withdraw": _withdraw,
     "override": _override,
 }
+
+
+def _arrive(lake: MarketLake, dataset: str, row: pa.Table | None) -> None:
+    """Stage the row; that the source has none which is fit is no longer so."""
+    lake.stage(dataset, row)
+    if dataset == quarantine.BARS and row is not None:
+        confirmed.forget(lake, row, row.slice(0, 0))
 
 
 def _now(context: OpContext) -> str:
