@@ -22,14 +22,11 @@ def compute(run: Run, publisher: Node, stale: set[str], given_old: bool) -> None
 
 
 def _run(run: Run, node: Node) -> None:
-    # Here, not above: a step publishes, and its publication has steps run again.
-    from app.runner.step import attempt
-
-    attempt(node, run, alone=False)
+    run.attempt(node, run)
     while node.status == "pending" and node.due_at is not None:
         if run.cancelled.wait(max((node.due_at - clock.now()).total_seconds(), 0)):
             raise StepError("cancelled", f"the run was asked to stop while node {node.id!r} waited for its next try")
-        attempt(node, run, alone=False)
+        run.attempt(node, run)
     if node.status == "cancelled":
         raise StepError("cancelled", f"the run was asked to stop while node {node.id!r} computed again")
     if node.status != "succeeded":

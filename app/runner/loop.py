@@ -4,6 +4,7 @@ import queue
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 
 from app import clock
 from app.definitions.messages import RunEnded
@@ -23,6 +24,7 @@ class Loop:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        run.attempt = partial(attempt, alone=False)
         self._ready: deque[Node] = deque()
         self._delayed: list[Node] = []
         self._running: dict[Future[None], Node] = {}

@@ -1,13 +1,14 @@
 """What the steps of one run share."""
 
 import threading
+from collections.abc import Callable
 from datetime import date
 from functools import cached_property
 from typing import Any
 
 from app.definitions.messages import RunSpec
 from app.runner.frames import Frames
-from app.runner.graph import build
+from app.runner.graph import Node, build
 from app.runner.lake import RunLake
 from app.runner.logs import Journal
 from app.settings import Settings
@@ -15,6 +16,9 @@ from app.settings import Settings
 
 class Run:
     """One attempt of a run in this process."""
+
+    attempt: Callable[[Node, "Run"], None]
+    """How a step is tried once, beside others; whoever executes the run says so. A publication has earlier steps tried again."""
 
     def __init__(self, spec: RunSpec, journal: Journal, settings: Settings, cancelled: threading.Event) -> None:
         self.spec = spec

@@ -161,7 +161,7 @@ def save(
 ) -> Saved:
     """Store the document: a new name, or a new version unless it is the same. Raises AlreadyExists if `create_only`."""
     name = str(document["name"])
-    _lock(connection, kind, name)
+    lock(connection, kind, name)
     known = find(connection, kind, name)
     if known and known.hash == document_hash:
         return Saved(known, created=False, changed=False)
@@ -182,8 +182,8 @@ def save(
     return Saved(get(connection, kind, name), created=known is None, changed=True)
 
 
-def _lock(connection: Connection, kind: Kind, name: str) -> None:
-    """Whoever else saves under this name waits for the commit: two must not make the same version."""
+def lock(connection: Connection, kind: Kind, name: str) -> None:
+    """Whoever else saves under this name, or asks for it, waits for the commit: two must not overlook each other."""
     row = select(definitions.c.name).where(definitions.c.kind == kind, definitions.c.name == name)
     connection.execute(row.with_for_update())
 

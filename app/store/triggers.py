@@ -228,7 +228,11 @@ def _send(connection: Connection, trigger: Definition, row: Firing, known: Mappi
 
 def _left_out(connection: Connection, trigger: Definition, upstream: RowMapping, key: str) -> tuple[str, str] | None:
     """Why a run that ended as wanted fires nothing: the trigger has fired for its job and trade date already."""
-    if upstream["trade_date"] is None or not _has_fired(connection, trigger.name, upstream, key):
+    if upstream["trade_date"] is None or trigger.document.get("on_rerun") == "always":
+        return None
+    # Of two runs that end together each would find on PostgreSQL that nothing has fired yet.
+    definitions.lock(connection, "trigger", trigger.name)
+    if not _has_fired(connection, trigger.name, upstream, key):
         return None
     return _unwanted(connection, trigger, upstream)
 
