@@ -103,6 +103,16 @@ class Intake:
         low, high = gaps.spans(roll, confirmed.standing(self.lake, self.today, self.source.edition))
         return np.minimum(first, low), np.maximum(last, high)
 
+    def spans(self, roll: gaps.Roll, window: Window, symbols: Sequence[str] | None, *, refetch: bool) -> list[Span]:
+        """What to ask for: with `refetch` all of the window, else what the lake lacks of it.
+
+        Where no `symbols` narrow it, whatever is no known instrument comes along.
+        """
+        strangers = symbols is None
+        if refetch:
+            return plan.everything(roll, window, strangers=strangers)
+        return plan.lacking(roll, self.held(roll, window), window, strangers=strangers)
+
     def take(self, spans: Sequence[Span], window: Window, roll: gaps.Roll) -> None:
         """Fetch and stage the spans, with the fundamentals of the same days."""
         self.take_bars(spans, window, roll)

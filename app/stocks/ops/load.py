@@ -7,7 +7,6 @@ from pydantic import Field
 
 from app.definitions import Dataset, OpContext, op
 from app.stocks.ids import Symbols
-from app.stocks.intake import plan
 from app.stocks.intake.intake import Intake
 from app.stocks.intake.window import known_sessions, resolve
 
@@ -31,11 +30,6 @@ def load_market_data(
     intake = Intake(context, sessions)
     window = resolve(context, sessions, intake.first, intake.ready, start_date=start_date, end_date=end_date, days=days)
     roll = intake.roll(symbols)
-    strangers = symbols is None
-    if refetch:
-        spans = plan.everything(roll, window, strangers=strangers)
-    else:
-        spans = plan.lacking(roll, intake.held(roll, window), window, strangers=strangers)
-    intake.take(spans, window, roll)
+    intake.take(intake.spans(roll, window, symbols, refetch=refetch), window, roll)
     intake.taken.report(context)
     return Dataset("daily_bars", intake.taken.staged)

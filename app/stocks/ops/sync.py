@@ -57,12 +57,7 @@ def sync_ohlcv(
     sessions = known_sessions(context)
     intake, window = Intake(context, sessions), Window(dates.start, dates.end, sessions)
     roll = roll_of(context, symbols)
-    strangers = symbols is None
-    if refetch:
-        spans = plan.everything(roll, window, strangers=strangers)
-    else:
-        spans = plan.lacking(roll, intake.held(roll, window), window, strangers=strangers)
-    intake.take_bars(spans, window, roll)
+    intake.take_bars(intake.spans(roll, window, symbols, refetch=refetch), window, roll)
     intake.taken.report(context)
     return Dataset("daily_bars", intake.taken.staged)
 
