@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, TypedDict
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, insert, select, update
 
@@ -146,6 +146,15 @@ def users(connection: Connection, kind: Kind, name: str) -> list[str]:
         return found
     open_runs = select(runs.c.id).where(runs.c.job == name, runs.c.status.in_(("queued", "running"))).limit(_USERS_NAMED)
     return found + [f"run {run_id}" for run_id in connection.execute(open_runs).scalars()]
+
+
+class How(TypedDict):
+    """By whom a document is saved, what it uses, who manages it from then on, and whether the name must be new."""
+
+    by: str
+    uses: NotRequired[str | None]
+    managed_by: NotRequired[ManagedBy]
+    create_only: NotRequired[bool]
 
 
 def save(

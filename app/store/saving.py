@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import Connection
 
 from app import clock
 from app.store import deadlines, definitions, lookouts, pools, schedules, triggers
-from app.store.definitions import Definition, Kind, ManagedBy, Saved
+from app.store.definitions import Definition, How, Kind, Saved
 
 
 def save(
@@ -16,18 +16,12 @@ def save(
     kind: Kind,
     document: Mapping[str, Any],
     document_hash: str,
-    *,
-    by: str,
-    uses: str | None = None,
-    managed_by: ManagedBy = "api",
-    create_only: bool = False,
+    **how: Unpack[How],
 ) -> Saved:
     """Store the document, as `definitions.save`. What had come until now is decided by the version before."""
     now, name = clock.now(), str(document["name"])
     _catch_up(connection, kind, name, now)
-    saved = definitions.save(
-        connection, kind, document, document_hash, by=by, uses=uses, managed_by=managed_by, create_only=create_only
-    )
+    saved = definitions.save(connection, kind, document, document_hash, **how)
     if kind == "job":
         pools.resize(connection, pools.job_pool(name), document.get("max_concurrent_runs") or 1)
     if saved.changed and kind == "job":
