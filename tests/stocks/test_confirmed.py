@@ -1,4 +1,4 @@
-"""What the source confirmed not to have is not asked for again, by no completion and no sync, until that expires or files change."""
+"""What the source confirmed not to have is not asked for again until that expires or files change."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta

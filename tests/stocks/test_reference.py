@@ -84,7 +84,8 @@ def test_a_run_fills_what_the_source_offers_and_says_what_it_does_not(bench: Mak
     actions = read(there, "corporate_actions")
     assert len(actions) > 20
     assert {one["order_book_id"] for one in actions} <= known
-    assert there.run().lake.facts("daily_bars")["offered"] == ["corporate_actions", "daily_bars", "fundamentals", "instruments", "intraday_bars"]
+    offered = ["corporate_actions", "daily_bars", "fundamentals", "instruments", "intraday_bars"]
+    assert there.run().lake.facts("daily_bars")["offered"] == offered
     days = read(there, "trading_calendar")
     assert {one["calendar"] for one in days} == {"XSHG", "XSHE", "BJSE"}
     assert sum(one["calendar"] == "XSHG" for one in days) == len(there.known)
