@@ -75,6 +75,7 @@ def test_the_examples_are_valid(house: House, document: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a hundred operations: minutes, where the machine has something else to do as well
 @pytest.mark.parametrize("mode", [*GenerationMode])
 def test_no_request_breaks_it_or_its_description(house: House, mode: GenerationMode, tmp_path: Path) -> None:
     """Requests as the document describes them, and as it forbids them: answered as it says, and never with a 5xx."""

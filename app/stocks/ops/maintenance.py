@@ -5,6 +5,7 @@ from app.stocks.lake import handover
 
 _TAGS = {"effects": "changes what the service keeps"}
 
+
 @op(timeout_seconds=3600, tags=_TAGS)
 def retention(context: OpContext) -> None:
     """Forget snapshots that are neither recent, nor a month's last, pinned or in use; take away what only they named."""
