@@ -44,7 +44,6 @@ class Engine:
         self._replacing = threading.Lock()
         self._duties: list[Duty] = []
         self._readers_file = upkeep.ReadersFile(settings.data_dir)
-        self._holding = Duty("readers-file", database.changes, LAKE, self._readers_file.look)
         self._served: tuple[Catalogue, str] | None = None
         self._behind = 0
         self.catalogue: Catalogue | None = None
@@ -56,6 +55,7 @@ class Engine:
         self._children = ChildPool(self._forkserver, self._settings)
         self._watcher = Watcher(self._database)
         self._watcher.start()
+        self._holding = Duty("readers-file", self._database.changes, LAKE, self._readers_file.look)
         self._holding.start()
         self._scheduler = _scheduler(self._settings.slots)
         self._scheduler.add_job(self.queries.reap_idle, "interval", seconds=_IDLE_CHECK_SECONDS, id="idle-query-child")
