@@ -92,7 +92,9 @@ class Maintenance:
         place = self._settings.data_dir / FOLDER
         folder = place / f"{clock.now():%Y%m%dT%H%M%SZ}{_NIGHTLY}"
         backups.make(self._database, folder, self._version)
-        old = sorted(place.glob(f"[0-9]*{_NIGHTLY}"))[: -self._settings.backups_kept]
+        # By name they are in order; one that bears a later day was made by a clock that ran ahead, and must not push others out.
+        made = sorted(each for each in place.glob(f"[0-9]*{_NIGHTLY}") if each.name <= folder.name)
+        old = made[: -self._settings.backups_kept]
         for each in old:
             shutil.rmtree(each, ignore_errors=True)
         command = None if self._database.is_sqlite else backups.dump_command(self._database, folder)

@@ -94,12 +94,16 @@ class Rows(Data):
         return self.queries
 
 
+_BEYOND = 2**63
+"""No database holds such a number."""
+
+
 def _place(cursor: str | None) -> tuple[int | None, dict[str, Any] | None]:
     if cursor is None:
         return None, None
     try:
         number, partition, *key = json.loads(cursor)
-        if isinstance(number, int) and number >= 0 and all(isinstance(part, str) for part in (partition, *key)):
+        if type(number) is int and 0 < number < _BEYOND and all(isinstance(part, str) for part in (partition, *key)):
             return number, {"partition": partition, "key": key}
     except (ValueError, TypeError):
         pass

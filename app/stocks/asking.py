@@ -40,6 +40,8 @@ def choose(
     faults = Faults()
     for name in [name for name in columns or () if name not in spec.by_name][:_SHOWN]:
         faults.add(("query", "columns"), f"{spec.name!r} has no column {name[:40]!r}{faults.others(name, spec.names)}")
+    if columns is not None and not columns:
+        faults.add(("query", "columns"), "names no column: leave it out for all of them")
     if (start or end) and spec.date_column is None:
         faults.add(("query", "start_date" if start else "end_date"), f"{spec.name!r} has no trade_date: leave the dates out")
     elif start and end and start > end:

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.errors import Invalid, Unavailable
-from app.stocks.intake.failures import SourceUnavailable
 from app.stocks.ops.calculation import calculate_indicators, calculate_scores
 from app.stocks.ops.etl import clean_data, enrich_data, extract_data, load_to_storage
 from app.stocks.ops.handover import sync_and_complete
@@ -64,8 +63,9 @@ def test_without_a_date_it_is_the_newest_day_and_a_range_is_one_file(there: Benc
     assert [path.name for path in (there.data_dir / "exports" / "november").iterdir()] == ["2026-11-02_2026-11-23.parquet"]
 
 
-def test_a_file_of_a_vendor_is_screened_on_the_way(there: Bench, tmp_path: Path) -> None:
-    path = tmp_path / "theirs.csv"
+def test_a_file_of_a_vendor_is_screened_on_the_way(there: Bench) -> None:
+    path = there.data_dir / "imports" / "theirs.csv"
+    path.parent.mkdir()
     path.write_text(
         "ts_code,trade_date,open,high,low,close,vol,amount\n"
         "600000.SH,20261123,10,11,9,10.5,100,105\n"
@@ -73,7 +73,7 @@ def test_a_file_of_a_vendor_is_screened_on_the_way(there: Bench, tmp_path: Path)
         "600000.SH,20261122,10,11,9,10.5,100,105\n"
     )
     context = there.run()
-    rows = enrich_data(context, clean_data(context, extract_data(context, path=str(path))))
+    rows = enrich_data(context, clean_data(context, extract_data(context, path="theirs.csv")))
     assert rows.column("order_book_id").to_pylist() == ["600000.XSHG"]
     assert rows.column("volume").to_pylist() == [10_000]
     assert rows.column("rsi14").to_pylist() == [None], "the lake knows nothing of it"
@@ -83,8 +83,13 @@ def test_a_file_of_a_vendor_is_screened_on_the_way(there: Bench, tmp_path: Path)
 
 
 def test_what_is_not_there_is_said(there: Bench, tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailable, match="there is no such file"):
-        extract_data(there.run(), path=str(tmp_path / "nowhere.csv"))
+    secret = tmp_path / "secret.csv"
+    secret.write_text("user,password\n")
+    (there.data_dir / "imports").mkdir()
+    (there.data_dir / "imports" / "link.csv").symlink_to(secret)
+    for path in (str(secret), "link.csv", "../admin.key", "nowhere.csv", "/**", "~", str(there.data_dir / "imports" / "*")):
+        with pytest.raises(Invalid, match="is no file or folder below imports"):
+            extract_data(there.run(), path=path)
     with pytest.raises(Unavailable, match="The lake has no bars"):
         extract_data(there.run(trade_date=DAY), symbols=["600000.XSHG"])
     with pytest.raises(Invalid, match="There are no rows to load"):

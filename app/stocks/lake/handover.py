@@ -72,7 +72,8 @@ def save(data_dir: Path, day: date, files: Sequence[StagedFile], *, run: str, no
         shutil.rmtree(aside, ignore_errors=True)
         raise
     _remove(place, below=number)
-    return _open(place / str(number))
+    # Not read back: a newer one may have taken its place by now.
+    return Handover(place / str(number), day, number, run, now, now + timedelta(days=keep_days), list(files))
 
 
 def newest(data_dir: Path, day: date | None, now: datetime) -> Handover:

@@ -120,6 +120,8 @@ def settle(aside: Path, place: Path) -> None:
         aside.unlink()
         return
     sync(aside)
+    # Under a further name of an old file it would be taken away as one that nobody needs.
+    os.utime(aside)
     aside.chmod(0o444)
     aside.replace(place)
     sync(place.parent)

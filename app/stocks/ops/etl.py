@@ -15,6 +15,7 @@ from app.stocks.ids import Symbols
 from app.stocks.intake.failures import refused
 from app.stocks.intake.window import known_sessions, resolve
 from app.stocks.lake.market_lake import market_lake
+from app.stocks.ops.importing import FOLDER
 from app.stocks.ops.validate import known_history
 from app.stocks.quality.screen import screen
 from app.stocks.sources import Data
@@ -26,7 +27,7 @@ _OF_SCORES = ("score", "total", "rank", "usable_from")
 ExportName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
-@op
+@op(timeout_seconds=3600)
 def extract_data(
     context: OpContext,
     *,
@@ -35,7 +36,10 @@ def extract_data(
     end_date: date | None = None,
     symbols: Symbols | None = None,
 ) -> pa.Table:
-    """Daily bars as a frame: of the lake, or of the file, folder or glob at `path`, in any shape that docs/file-source.md names.
+    """Daily bars as a frame: of the lake, or of the file or folder at `path`, in any shape that docs/file-source.md names.
+
+    `path` lies below `imports` in the data dir, or is what OPENBELL_FILES_PATH says, or below that: whoever may run a job may
+    not look at the host.
 
     Days: start_date to end_date, else the run's trade date, else the newest day of the lake, or all of the file. Raises
     Unavailable when there are none.
@@ -43,7 +47,7 @@ def extract_data(
     sessions = known_sessions(context)
     start, end = start_date or context.trade_date, end_date or context.trade_date
     if path is not None:
-        return _of_file(path, sessions, start or date.min, end or date.max, symbols)
+        return _of_file(_allowed(context, path), sessions, start or date.min, end or date.max, symbols)
     lake = market_lake(context)
     if start is None and end is None:
         newest = lake.newest_date("daily_bars")
@@ -114,6 +118,19 @@ def load_to_storage(
         written.append({"path": place.as_posix(), "rows": data.num_rows, "bytes": size})
     context.metric("record_count", data.num_rows)
     return written
+
+
+def _allowed(context: OpContext, path: str) -> str:
+    configured = context.settings.files_path
+    if configured is not None and path == str(configured):
+        return path
+    imports = context.data_dir / FOLDER
+    place = (imports / path).resolve()
+    roots = [imports, *([Path(configured)] if configured is not None else [])]
+    if not place.exists() or not any(place.is_relative_to(root.resolve()) for root in roots):
+        hint = "copy it there; a path may be relative to that folder"
+        raise Invalid(f"{path!r} is no file or folder below {FOLDER} in the data dir, nor below OPENBELL_FILES_PATH", hint=hint)
+    return str(place)
 
 
 def _of_file(path: str, sessions: list[date], start: date, end: date, symbols: list[str] | None) -> pa.Table:

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _ALL = tuple(name for name in dictionary.DATASETS if name != "quarantine")
 
 
-@op(timeout_seconds=3600)
+@op(timeout_seconds=3600, tags={"effects": "writes files outside the lake"})
 def export_data(
     context: OpContext,
     *,
@@ -33,8 +33,9 @@ def export_data(
     A file of its own for `duckdb`, else a folder. Default: every dataset but quarantine. Dates and symbols narrow those that
     have such. Raises AlreadyExists, Invalid.
     """
-    if not _NAME.fullmatch(name):
-        raise Invalid(f"{name[:100]!r} cannot be a file's name here", hint="letters, digits, _, - and ., at most 100")
+    if not _NAME.fullmatch(name) or name.endswith((".wal", ".tmp")):
+        hint = "letters, digits, _, - and ., at most 100; not .wal or .tmp, which DuckDB would take for its own"
+        raise Invalid(f"{name[:100]!r} cannot be a file's name here", hint=hint)
     if unknown := [one for one in datasets or () if one not in dictionary.DATASETS]:
         raise Invalid(f"there is no dataset {unknown[0]!r}{suggestion(unknown[0], dictionary.DATASETS)}")
     if start_date and end_date and start_date > end_date:

@@ -29,7 +29,7 @@ FOLDER = "imports"
 SOURCE = "files"
 
 
-@op
+@op(tags={"effects": "reads files that may be gone"})
 def import_bars(
     context: OpContext,
     *,

@@ -7,6 +7,8 @@ from app.stocks.quality.check import Check, Found
 from app.stocks.quality.panel import UNKNOWN, Panel
 
 _PRICES = ("open", "high", "low", "close")
+_LIMITS = ("limit_up", "limit_down")
+_FACTORS = ("adj_factor", "split_factor")
 # VWAP from rounded turnover leaves low..high by a hair; lots for shares leave it by a factor of a hundred.
 _VWAP_SLACK = 0.01
 _NOISE = 1e-9
@@ -40,14 +42,15 @@ def nulls(panel: Panel) -> Found:
 
 
 def positive(panel: Panel) -> Found:
-    """Prices are positive, finite numbers."""
-    named = {name: panel.column(name) for name in (*_PRICES, "prev_close")}
+    """Prices and factors are positive, finite numbers; a factor of zero would undo a whole history."""
+    named = {name: panel.column(name) for name in (*_PRICES, "prev_close", *_LIMITS, *_FACTORS)}
     wrong = {name: ~np.isnan(values) & ~((values > 0) & np.isfinite(values)) for name, values in named.items()}
 
     def say(at: int) -> str:
         return "; ".join(f"{name} is {named[name][at]:g}" for name in named if wrong[name][at])
 
-    return Found(~panel.suspended, np.logical_or.reduce(list(wrong.values())), say)
+    of_every_day = np.logical_or.reduce([wrong[name] for name in _FACTORS])
+    return Found(~panel.suspended | of_every_day, np.logical_or.reduce(list(wrong.values())), say)
 
 
 def ohlc(panel: Panel) -> Found:
@@ -90,7 +93,7 @@ CHECKS: tuple[Check, ...] = (
     Check("instrument", "the id is that of an A-share", "quarantine", 1, instrument, final=True),
     Check("session", "the exchange trades on that day", "quarantine", 1, session, final=True),
     Check("nulls", "a traded day has all four prices", "quarantine", 2, nulls, final=True),
-    Check("positive", "prices are positive, finite numbers", "quarantine", 2, positive, final=True),
+    Check("positive", "prices and factors are positive, finite numbers", "quarantine", 2, positive, final=True),
     Check("ohlc", "low is the least and high the greatest of the four", "quarantine", 2, ohlc),
     Check("volume", "a traded day has a volume, and turnover is not negative", "quarantine", 1, volume),
     Check("vwap", "turnover / volume lies within low..high, to 1 %", "quarantine", 2, vwap),
