@@ -132,6 +132,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"values": {"volume": 10.5}}, "/values/volume", "must be a whole number (shares), not 10.5"),
     ({"values": {"is_suspended": "no"}}, "/values/is_suspended", 'must be true or false, not "no"'),
     ({"values": {"close": -10}}, "/values", "positive: close is -10"),
+    ({"values": {"adj_factor": 0}}, "/values", "positive: adj_factor is 0"),
+    ({"values": {"split_factor": -1.0}}, "/values", "positive: split_factor is -1"),
+    ({"values": {"limit_down": -5}}, "/values", "positive: limit_down is -5"),
     ({"values": {"close": 99}}, "/values", "ohlc: open 10, high 10.2, low 9.9, close 99"),
     ({"values": {"is_suspended": True}}, "/values", "a suspended day has no open, high, low, close"),
 ]

@@ -1,5 +1,6 @@
 """What the morning keeps for the evening: by trade date, whole, for a time, the newest counts."""
 
+import os
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_the_newest_of_two_mornings_counts_whatever_the_clock_says(there: Bench)
     context = there.run(trade_date=DAY)
     load_temp(context)
     assert (context.metrics["handover"], context.metrics["handover_run"]) == (2, "second")
+
+
+def test_what_is_brought_back_is_new_to_the_tidying(there: Bench) -> None:
+    made = morning(there, DAY)
+    (file, *_) = handover.newest(there.data_dir, DAY, made.at).files
+    place = there.data_dir / "lake" / file["path"]
+    os.utime(place, (0, 0))
+    place.unlink()
+    load_temp(there.run(trade_date=DAY))
+    assert place.stat().st_mtime > 0, "an old one that nobody names yet would be taken away"
 
 
 def test_a_morning_that_comes_while_the_evening_is_at_work_is_left_for_the_next(there: Bench) -> None:
