@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -73,24 +74,22 @@ class Service:
     def lines(self, path: str, accept: str, last_event: str | None = None) -> Iterator[str]:
         """A text as it comes, line by line; a stream of events goes on behind the last one. Raises NoService, Refused."""
         headers = {"Accept": accept} | ({"Last-Event-ID": last_event} if last_event is not None else {})
-        try:
-            with self._client.stream("GET", path, headers=headers) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise Refused(answer.status_code, _problem(answer))
-                yield from answer.iter_lines()
-        except self._errors as error:
-            raise self._silent(error) from None
+        with self._streamed(path, headers=headers) as answer:
+            yield from answer.iter_lines()
 
     def parts(self, path: str, **params: Any) -> Iterator[bytes]:
         """The bytes that stand there, as they come. Raises NoService, also when they end before their end, and Refused."""
-        given = {name: value for name, value in params.items() if value is not None}
+        with self._streamed(path, params={name: value for name, value in params.items() if value is not None}) as answer:
+            yield from answer.iter_bytes()
+
+    @contextmanager
+    def _streamed(self, path: str, **options: Any) -> Iterator[Any]:
         try:
-            with self._client.stream("GET", path, params=given) as answer:
+            with self._client.stream("GET", path, **options) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise Refused(answer.status_code, _problem(answer))
-                yield from answer.iter_bytes()
+                yield answer
         except self._errors as error:
             raise self._silent(error) from None
 

@@ -33,7 +33,7 @@ def there(bench: Callable[..., Bench]) -> Bench:
 
 
 def go(there: Bench, name: str, **params: Any) -> dict[str, int]:
-    context: OpContext = there.run()  # type: ignore[assignment]
+    context: OpContext = there.run()  # type: ignore[assignment]  # as much of one as an op asks
     made: dict[str, int] = export_data(context, name=name, **params)
     return made
 

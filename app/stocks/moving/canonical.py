@@ -146,7 +146,7 @@ def _day(text: str) -> tuple[date, str] | None:
     for pattern, name in _WRITTEN:
         if match := pattern.fullmatch(text):
             try:
-                return datetime(*(int(part) for part in match.groups())).date(), name  # type: ignore[arg-type]  # noqa: DTZ001
+                return datetime(*(int(part) for part in match.groups())).date(), name  # type: ignore[arg-type]  # noqa: DTZ001 - three numbers: a day, in no zone
             except ValueError:
                 return None
     return None
